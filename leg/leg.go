@@ -1,0 +1,60 @@
+// Package leg is one party on the line: it rings, answers, plays, reads
+// digits and hangs up, whatever wire the party is on.
+//
+// The kinds of leg live below: leg/sip speaks SIP, leg/media moves the audio.
+// Package flow calls them; they know nothing of people, tickets or queues.
+package leg
+
+import (
+	"context"
+
+	"sotto/leg/media"
+)
+
+// Leg is one party on the line. All methods may be called from any goroutine
+// and after the end; then they return ErrEnded.
+type Leg interface {
+	// Caller is who the party says it is. It is never proof of identity.
+	Caller() Caller
+	// Dialled is the number the party called, as the trunk sent it.
+	Dialled() string
+	// Ring tells the party that it rings here (SIP 180). Optional.
+	Ring(ctx context.Context) error
+	// Answer takes the call. It returns when the party has confirmed it
+	// (SIP ACK) and audio may flow, or with the reason it did not come to that.
+	Answer(ctx context.Context) error
+	// Media is the party's audio. It is constant for the leg's life.
+	Media() *media.Port
+	// Hangup ends the leg for cause; the second call does nothing.
+	Hangup(cause Cause)
+	// Ended is closed when the leg is over, whoever ended it.
+	Ended() <-chan struct{}
+	// Cause says why the leg ended; "" while it has not.
+	Cause() Cause
+}
+
+// Caller is what a party says about itself on arrival.
+type Caller struct {
+	Number   string // as the trunk sent it, "" when withheld
+	Name     string // display name, may be ""
+	Withheld bool   // asked for privacy (RFC 3323) or anonymous: the caller is nobody
+}
+
+// Cause is why a leg ended. The list is closed; package call turns causes
+// into its one end reason.
+type Cause string
+
+// The causes.
+const (
+	HungUp      Cause = "hung-up"     // the party said good-bye (BYE)
+	Cancelled   Cause = "cancelled"   // the party gave up before we answered (CANCEL)
+	Rejected    Cause = "rejected"    // the party refused our call (4xx, 6xx)
+	BusyHere    Cause = "busy"        // the party is on another call (486, 600)
+	NoAnswer    Cause = "no-answer"   // it rang and nobody took it (408, 480, our time-out)
+	Unreachable Cause = "unreachable" // no route, no registration, transport failed (5xx, I/O)
+	MediaLost   Cause = "media-lost"  // no audio for the configured time: the peer is dead
+	AckLost     Cause = "ack-lost"    // answered, never confirmed (64*T1 without ACK)
+	Protocol    Cause = "protocol"    // the peer broke the protocol; we ended it
+	Released    Cause = "released"    // we ended it in the ordinary way
+	Shutdown    Cause = "shutdown"    // the desk is stopping
+)

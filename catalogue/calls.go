@@ -1,0 +1,84 @@
+package catalogue
+
+func calls() []Table {
+	caller := Edge{Name: "caller", Path: "call.person_id", As: Caller, Fate: RowStays}
+	answered := Edge{Name: "agent", Path: "call.agent_id", As: Staff, Fate: RowStays}
+	figure := func(name, why, export string) Column {
+		return Column{Name: name, Form: Plain, Whose: []string{"caller"}, Why: why, Basis: Contract, Keep: WithRow, Export: export, Correct: Fact, Erase: Detach}
+	}
+	shared := func(name, why, export string) Column {
+		c := figure(name, why, export)
+		c.Whose = []string{"caller", "agent"}
+		return c
+	}
+	link := func(c Column, e Erase) Column {
+		c.Erase = e
+		return c
+	}
+	via := func(table string) Edge {
+		return Edge{Name: "caller", Path: table + ".call_id→call.person_id", As: Caller, Fate: RowStays}
+	}
+	return []Table{
+		{
+			Name: "call", Owner: "call", What: "one row for each call, from the first ring to the end reason",
+			Edges: []Edge{caller, answered},
+			Columns: []Column{
+				shared("id", "primary key", "calls[].id"),
+				shared("line_id", "which line was called", "calls[].line_id"),
+				link(figure("person_id", "who called, as far as the number tells; NULL when withheld", "calls[].person_id"), Null),
+				{Name: "key_id", Form: KeyRef, Whose: []string{"caller"}, Why: "the slot of the key the caller's side is sealed under", Basis: LegalDut, Keep: WithPerson, Export: "-: a slot number of the keyring", Correct: Fact, Erase: DestroyKey},
+				link(shared("agent_id", "who answered", "calls[].agent_id"), Pseudonym),
+				link(figure("ticket_id", "the case it belongs to", "calls[].ticket_id"), Null),
+				shared("direction", "inbound or outbound", "calls[].direction"),
+				shared("state", "ringing, greeting, consent, queued, connected, voicemail or ended", "calls[].state"),
+				shared("in_hours", "1 when the line was open", "calls[].in_hours"),
+				{Name: "from_number", Form: Sealed, Whose: []string{"caller"}, Why: "to know who calls and to call back", Basis: Contract, Keep: WithPerson, Export: "calls[].from_number", Correct: Fact, Erase: DestroyKey},
+				{Name: "from_name", Form: Sealed, Whose: []string{"caller"}, Why: "the name the network sent along", Basis: Contract, Keep: WithPerson, Export: "calls[].from_name", Correct: Fact, Erase: DestroyKey},
+				figure("consent", "what the caller decided about recording", "calls[].consent"),
+				figure("voicemail", "1 when a message was left", "calls[].voicemail"),
+				shared("started_at", "when it rang", "calls[].started_at"),
+				shared("answered_at", "when the desk picked up", "calls[].answered_at"),
+				shared("connected_at", "when an agent was on", "calls[].connected_at"),
+				shared("ended_at", "when it was over", "calls[].ended_at"),
+				shared("reason", "the one reason it ended, from a closed list", "calls[].reason"),
+			},
+			Indexes: []string{"call_person", "call_agent", "call_ticket", "call_open"},
+		},
+		{
+			Name: "call_leg", Owner: "call", What: "one row for each party's part in a call",
+			Edges: []Edge{via("call_leg"), {Name: "agent", Path: "call_leg.person_id", As: Staff, Fate: RowStays}},
+			Columns: []Column{
+				shared("id", "primary key", "legs[].id"),
+				shared("call_id", "which call", "legs[].call_id"),
+				link(shared("person_id", "the agent who was rung; NULL for the caller", "legs[].person_id"), Pseudonym),
+				shared("kind", "caller or agent", "legs[].kind"),
+				shared("started_at", "when it was rung", "legs[].started_at"),
+				shared("answered_at", "when it answered", "legs[].answered_at"),
+				shared("ended_at", "when it was over", "legs[].ended_at"),
+				shared("cause", "why it ended, from a closed list", "legs[].cause"),
+				shared("packets", "RTP packets received", "legs[].packets"),
+				shared("lost", "RTP packets lost", "legs[].lost"),
+				shared("jitter_us", "jitter in microseconds (RFC 3550 6.4.1)", "legs[].jitter_us"),
+			},
+			Indexes: []string{"call_leg_call", "call_leg_person"},
+		},
+		{
+			Name: "consent", Owner: "recording", What: "one row for each time a caller was told about recording and decided",
+			Edges: []Edge{via("consent")},
+			Columns: []Column{
+				figure("id", "primary key", "consents[].id"),
+				figure("call_id", "which call", "consents[].call_id"),
+				figure("purpose", "what for: call recording or voicemail", "consents[].purpose"),
+				figure("mode", "the line's rule: always, opt-in, opt-out or never", "consents[].mode"),
+				figure("outcome", "granted, refused, withdrawn or not asked", "consents[].outcome"),
+				figure("evidence", "how it was given: key 3, no key, or the rule itself", "consents[].evidence"),
+				figure("notice", "which notice was played", "consents[].notice"),
+				figure("locale", "the language it was played in", "consents[].locale"),
+				{Name: "notice_hash", Form: Digest, Whose: []string{"caller"}, Why: "SHA-256 of the very sound played, to prove what was said (GDPR 7(1))", Basis: LegalDut, Keep: WithRow, Export: "consents[].notice_hash", Correct: Fact, Erase: Detach},
+				figure("asked_at", "when the notice ended", "consents[].asked_at"),
+				figure("decided_at", "when it was decided", "consents[].decided_at"),
+			},
+			Indexes: []string{"consent_call"},
+		},
+	}
+}

@@ -1,0 +1,95 @@
+package catalogue
+
+func staff() []Table {
+	of := func(path string) []Edge {
+		return []Edge{{Name: "staff", Path: path, As: Staff, Fate: RowGoes}}
+	}
+	col := func(name, why, export string) Column {
+		return Column{Name: name, Form: Plain, Whose: []string{"staff"}, Why: why, Basis: Contract, Keep: WithRow, Export: export, Correct: InPlace, Erase: Delete}
+	}
+	secret := func(name, why string) Column {
+		c := col(name, why, "-: a secret, shown once when it was made")
+		c.Form, c.Correct = Digest, Fact
+		return c
+	}
+	return []Table{
+		{
+			Name: "agent", Owner: "agent", What: "one row for each person who answers calls", Edges: of("agent.person_id"),
+			Columns: []Column{
+				col("person_id", "who answers", "agent[].person_id"),
+				col("state", "online, away or offline", "agent[].state"),
+				col("idle_since", "whose turn it is: longest idle first", "agent[].idle_since"),
+				col("changed_at", "when the state last changed", "agent[].changed_at"),
+			},
+		},
+		{
+			Name: "device", Owner: "agent", What: "one row for each telephone an agent signs in with", Edges: of("device.person_id"),
+			Columns: []Column{
+				col("id", "primary key", "devices[].id"),
+				col("person_id", "whose telephone it is", "devices[].person_id"),
+				col("username", "the telephone's sign-in name, made by the desk", "devices[].username"),
+				{Name: "secret", Form: Sealed, Whose: []string{"staff"}, Why: "to check the telephone's digest (RFC 7616)", Basis: Contract, Keep: WithRow, Export: "-: a secret, shown once when it was made", Correct: InPlace, Erase: DestroyKey},
+				col("created_at", "since when", "devices[].created_at"),
+			},
+			Indexes: []string{"device_username", "device_person"},
+		},
+		{
+			Name: "registration", Owner: "agent", What: "one row for each place a telephone can be rung at now", Edges: []Edge{{Name: "staff", Path: "registration.device_id→device.person_id", As: Staff, Fate: RowGoes}},
+			Columns: []Column{
+				col("id", "primary key", "registrations[].id"),
+				col("device_id", "which telephone", "registrations[].device_id"),
+				{Name: "contact", Form: Sealed, Whose: []string{"staff"}, Why: "where to send the ring", Basis: Contract, Keep: UntilExpiry, Export: "registrations[].contact", Correct: Derived, Erase: DestroyKey},
+				{Name: "contact_hash", Form: Blind, Whose: []string{"staff"}, Why: "to replace the row when the telephone renews it", Basis: Contract, Keep: UntilExpiry, Export: "-: a keyed hash of registrations[].contact", Correct: Derived, Erase: Delete},
+				col("expires_at", "until when it counts", "registrations[].expires_at"),
+			},
+			Indexes: []string{"registration_contact"},
+		},
+		{
+			Name: "api_token", Owner: "account", What: "one row for each key a program signs in with", Edges: of("api_token.person_id"),
+			Columns: []Column{
+				col("id", "primary key", "api_tokens[].id"),
+				col("person_id", "in whose name the program acts", "api_tokens[].person_id"),
+				secret("hash", "SHA-256 of 32 random bytes, to check the token"),
+				col("created_at", "since when", "api_tokens[].created_at"),
+				col("used_at", "last use, to the hour", "api_tokens[].used_at"),
+				col("revoked_at", "until when", "api_tokens[].revoked_at"),
+			},
+			Indexes: []string{"api_token_hash", "api_token_person"},
+		},
+	}
+}
+
+func lines() []Table {
+	return []Table{
+		{
+			Name: "line", Owner: "line", What: "one row for each number of the desk",
+			Columns: []Column{
+				nobody("id", "primary key"), nobody("number", "the desk's own number"), nobody("name", "what the desk calls the line"),
+				nobody("locale", "the language the line speaks first"), nobody("consent", "always, opt-in, opt-out or never"),
+				nobody("voicemail", "whether messages are taken"), nobody("ring_seconds", "how long one agent is rung"),
+				nobody("wait_seconds", "how long a caller waits at most"),
+				nobody("time_zone", "where the opening hours count"), nobody("keep_call_days", "automatic deletion of recorded calls; NULL is never"),
+				nobody("keep_voicemail_days", "automatic deletion of voice messages; NULL is never"),
+				nobody("created_at", "since when the line exists"), nobody("updated_at", "when it last changed"), nobody("deleted_at", "since when it takes no calls"),
+			},
+			Indexes: []string{"line_number"},
+		},
+		{
+			Name: "line_hours", Owner: "line", What: "one row for each span a line is open; none at all is always open",
+			Columns: []Column{
+				nobody("line_id", "which line"), nobody("weekday", "0 is Sunday"),
+				nobody("opens", "minutes after midnight"), nobody("closes", "minutes after midnight"),
+			},
+		},
+		{
+			Name: "greeting", Owner: "line", What: "one row for each sound file an administrator put on a line", Edges: []Edge{{Name: "staff", Path: "greeting.uploaded_by", As: Staff, Fate: RowStays}},
+			Columns: []Column{
+				nobody("id", "primary key"), nobody("line_id", "which line"), nobody("category", "greeting, consent, voicemail or wait"),
+				nobody("locale", "the language spoken"), digest("sha256", "which sound a caller was played, to prove consent later"),
+				nobody("created_at", "since when"),
+				{Name: "uploaded_by", Form: Plain, Whose: []string{"staff"}, Why: "who put it there", Basis: Interest, Keep: WithRow, Export: "greetings[].uploaded_by", Correct: Fact, Erase: Pseudonym},
+			},
+			Indexes: []string{"greeting_line"},
+		},
+	}
+}

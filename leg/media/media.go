@@ -2,9 +2,21 @@
 // taps for the recorder.
 //
 // It owns the media sockets (the only ones besides leg/sip's) and the clock of
-// the audio, which is the sender's: nothing here is driven by a ticker, so a
-// stall of the process is a blip and never a lag. It stores nothing.
+// the audio, which is the sender's: a packet in is a packet out at once, so a
+// stall of the process is a blip and never a lag. Prompts alone have a clock
+// of ours, one schedule for all. It stores nothing and logs no address.
+//
+// An Engine holds the sockets. A Port is one party's audio: what arrives from
+// that party, and what is sent to it. Many ports share few sockets and are
+// told apart by the party's address; who is not a party neither hears nor is
+// heard. Package leg/sip opens and connects ports; package call bridges them;
+// package recording taps them.
 package media
+
+import (
+	"net/netip"
+	"time"
+)
 
 // Law is a G.711 companding law (ITU-T G.711).
 type Law uint8
@@ -15,15 +27,18 @@ const (
 	Alaw  Law = 8
 )
 
-// Digit is one key press, decoded from RFC 4733 events. It is never logged
-// and never recorded.
-type Digit byte
+// SampleRate is the number of samples in a second, and of bytes: one each.
+const SampleRate = 8000
 
 // Frame is a stretch of one party's audio as it came off the wire.
 type Frame struct {
-	// At is the first sample's place on the leg's own timeline, in samples
-	// (8000 a second) since the port was opened. It comes from the RTP
-	// timestamp, so loss leaves a gap and reordering does not shuffle.
+	// At is the first sample's place on the engine's timeline, in samples
+	// (8000 a second) since Engine.Epoch. All ports of an engine share it, so
+	// two parties' frames with the same At were spoken at the same time. It
+	// comes from the RTP timestamp, anchored on the arrival of the stream's
+	// first packet: loss leaves a gap and reordering does not shuffle. A new
+	// SSRC, or a timestamp that strays more than 3 s from the arrival, anchors
+	// again. Engine.Now is the present place.
 	At int64
 	// Law says how Payload is coded; it may change between frames.
 	Law Law
@@ -33,8 +48,44 @@ type Frame struct {
 }
 
 // Sink takes the frames of one party. Push is called on the relay's own
-// goroutine and must neither block nor allocate: what it cannot take at once
-// it must count and drop.
+// goroutine, one call at a time for one tap, and must neither block nor
+// allocate: what it cannot take at once it must count and drop. A Push that
+// panics takes its tap down and nothing else.
 type Sink interface {
 	Push(f Frame)
+}
+
+// Remote is the other end of a port as SDP describes it.
+type Remote struct {
+	// Addr is where the party wants its audio, and whence it should send.
+	Addr netip.AddrPort
+	// Law is the law we send in. Both static payload types are always
+	// understood when they arrive.
+	Law Law
+	// PayloadType is what we send Law as: 0, 8, or a dynamic one.
+	PayloadType uint8
+	// EventType is the payload type of telephone events (RFC 4733) that the
+	// party understands; 0 when it takes none.
+	EventType uint8
+	// EventTypeIn is the payload type we gave for telephone events, when it
+	// is not the same as EventType; 0 means it is.
+	EventTypeIn uint8
+	// Ptime is how much audio a packet of ours holds (RFC 8866 6.4). 0 means
+	// 20 ms; what is not a multiple of 10 ms up to 60 ms becomes 20 ms.
+	Ptime time.Duration
+	// Signal is the address the party's signalling comes from. A party behind
+	// a NAT may send its audio from there instead of Addr. The zero value
+	// allows the host of Addr only.
+	Signal netip.Addr
+	// Send is whether the party is to hear anything, Receive whether it is to
+	// be heard (RFC 3264 5.1, seen from our side). On hold one or both are false.
+	Send, Receive bool
+}
+
+// Quality is what arrived of one party's audio (RFC 3550 6.4.1).
+type Quality struct {
+	Received  uint64        // packets, without duplicates
+	Lost      uint64        // packets that were numbered and never came
+	Duplicate uint64        // packets that came twice
+	Jitter    time.Duration // interarrival jitter, smoothed over 16 packets
 }

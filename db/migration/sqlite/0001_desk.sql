@@ -1,0 +1,428 @@
+-- +goose Up
+-- Times are milliseconds since 1970 UTC. Booleans are 0 or 1. A BLOB column
+-- holds sealed bytes, a keyed hash or a digest: see CATALOGUE.md.
+
+CREATE TABLE desk (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE sequence (name TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT;
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+CREATE TABLE job (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  ref INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  due_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  claimed_until INTEGER NOT NULL,
+  done_at INTEGER,
+  fault TEXT NOT NULL
+) STRICT;
+CREATE INDEX job_due ON job (state, due_at);
+CREATE UNIQUE INDEX job_once ON job (kind, ref) WHERE state <> 'done';
+
+CREATE TABLE person (
+  id INTEGER PRIMARY KEY,
+  key_id INTEGER,
+  role TEXT NOT NULL,
+  name BLOB,
+  notes BLOB,
+  details BLOB,
+  external_id BLOB,
+  external_hash BLOB,
+  locale TEXT,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  suspended_at INTEGER,
+  deleted_at INTEGER,
+  frozen_at INTEGER,
+  erased_at INTEGER
+) STRICT;
+CREATE INDEX person_role ON person (role, id);
+CREATE UNIQUE INDEX person_external ON person (external_hash);
+
+CREATE TABLE address (
+  id INTEGER PRIMARY KEY,
+  person_id INTEGER NOT NULL REFERENCES person (id),
+  kind TEXT NOT NULL,
+  value BLOB NOT NULL,
+  is_primary INTEGER NOT NULL,
+  verified_at INTEGER,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX address_person ON address (person_id);
+
+CREATE TABLE address_index (
+  hash BLOB PRIMARY KEY,
+  address_id INTEGER NOT NULL REFERENCES address (id) ON DELETE CASCADE,
+  person_id INTEGER NOT NULL REFERENCES person (id)
+) STRICT;
+CREATE INDEX address_index_person ON address_index (person_id);
+
+CREATE TABLE name_index (
+  hash BLOB NOT NULL,
+  person_id INTEGER NOT NULL REFERENCES person (id),
+  PRIMARY KEY (hash, person_id)
+) STRICT;
+CREATE INDEX name_index_person ON name_index (person_id);
+
+CREATE TABLE objection (
+  id INTEGER PRIMARY KEY,
+  person_id INTEGER NOT NULL REFERENCES person (id),
+  purpose TEXT NOT NULL,
+  raised_at INTEGER NOT NULL,
+  withdrawn_at INTEGER
+) STRICT;
+CREATE INDEX objection_person ON objection (person_id);
+
+CREATE TABLE suppression (
+  hash BLOB NOT NULL,
+  purpose TEXT NOT NULL,
+  since_at INTEGER NOT NULL,
+  PRIMARY KEY (hash, purpose)
+) STRICT;
+
+CREATE TABLE agent (
+  person_id INTEGER PRIMARY KEY REFERENCES person (id),
+  state TEXT NOT NULL,
+  idle_since INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE device (
+  id INTEGER PRIMARY KEY,
+  person_id INTEGER NOT NULL REFERENCES person (id),
+  username TEXT NOT NULL,
+  secret BLOB NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX device_username ON device (username);
+CREATE INDEX device_person ON device (person_id);
+
+CREATE TABLE registration (
+  id INTEGER PRIMARY KEY,
+  device_id INTEGER NOT NULL REFERENCES device (id) ON DELETE CASCADE,
+  contact BLOB NOT NULL,
+  contact_hash BLOB NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX registration_contact ON registration (device_id, contact_hash);
+
+CREATE TABLE api_token (
+  id INTEGER PRIMARY KEY,
+  person_id INTEGER NOT NULL REFERENCES person (id),
+  hash BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  used_at INTEGER,
+  revoked_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX api_token_hash ON api_token (hash);
+CREATE INDEX api_token_person ON api_token (person_id);
+
+CREATE TABLE line (
+  id INTEGER PRIMARY KEY,
+  number TEXT NOT NULL,
+  name TEXT NOT NULL,
+  locale TEXT NOT NULL,
+  consent TEXT NOT NULL,
+  voicemail INTEGER NOT NULL,
+  ring_seconds INTEGER NOT NULL,
+  wait_seconds INTEGER NOT NULL,
+  time_zone TEXT NOT NULL,
+  keep_call_days INTEGER,
+  keep_voicemail_days INTEGER,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX line_number ON line (number) WHERE deleted_at IS NULL;
+
+CREATE TABLE line_hours (
+  line_id INTEGER NOT NULL REFERENCES line (id) ON DELETE CASCADE,
+  weekday INTEGER NOT NULL,
+  opens INTEGER NOT NULL,
+  closes INTEGER NOT NULL,
+  PRIMARY KEY (line_id, weekday, opens)
+) STRICT;
+
+CREATE TABLE greeting (
+  id INTEGER PRIMARY KEY,
+  line_id INTEGER NOT NULL REFERENCES line (id),
+  category TEXT NOT NULL,
+  locale TEXT NOT NULL,
+  sha256 BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  uploaded_by INTEGER REFERENCES person (id)
+) STRICT;
+CREATE UNIQUE INDEX greeting_line ON greeting (line_id, category, locale);
+
+CREATE TABLE ticket (
+  id INTEGER PRIMARY KEY,
+  requester_id INTEGER REFERENCES person (id),
+  key_id INTEGER,
+  assignee_id INTEGER REFERENCES person (id),
+  submitter_id INTEGER REFERENCES person (id),
+  line_id INTEGER REFERENCES line (id),
+  subject BLOB NOT NULL,
+  status TEXT NOT NULL,
+  priority TEXT NOT NULL,
+  via TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  solved_at INTEGER,
+  closed_at INTEGER,
+  deleted_at INTEGER,
+  deleted_by INTEGER REFERENCES person (id),
+  purge_at INTEGER,
+  previous_status TEXT
+) STRICT;
+CREATE INDEX ticket_requester ON ticket (requester_id);
+CREATE INDEX ticket_purge ON ticket (purge_at) WHERE purge_at IS NOT NULL;
+CREATE INDEX ticket_updated ON ticket (updated_at, id);
+
+CREATE TABLE comment (
+  id INTEGER PRIMARY KEY,
+  ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+  author_id INTEGER REFERENCES person (id),
+  public INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  body BLOB NOT NULL,
+  call_id INTEGER,
+  created_at INTEGER NOT NULL,
+  redacted_at INTEGER
+) STRICT;
+CREATE INDEX comment_ticket ON comment (ticket_id, id);
+
+CREATE TABLE attachment (
+  id INTEGER PRIMARY KEY,
+  ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+  comment_id INTEGER NOT NULL REFERENCES comment (id),
+  name BLOB NOT NULL,
+  content_type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  redacted_at INTEGER
+) STRICT;
+CREATE INDEX attachment_comment ON attachment (comment_id);
+CREATE INDEX attachment_ticket ON attachment (ticket_id);
+
+CREATE TABLE ticket_event (
+  id INTEGER PRIMARY KEY,
+  ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+  at INTEGER NOT NULL,
+  actor_id INTEGER REFERENCES person (id),
+  kind TEXT NOT NULL,
+  was TEXT NOT NULL,
+  becomes TEXT NOT NULL,
+  object_id INTEGER
+) STRICT;
+CREATE INDEX ticket_event_ticket ON ticket_event (ticket_id, id);
+
+CREATE TABLE ticket_word (
+  hash BLOB NOT NULL,
+  ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+  comment_id INTEGER NOT NULL,
+  PRIMARY KEY (hash, ticket_id, comment_id)
+) STRICT;
+CREATE INDEX ticket_word_ticket ON ticket_word (ticket_id, comment_id);
+
+CREATE TABLE upload (
+  id INTEGER PRIMARY KEY,
+  token_hash BLOB NOT NULL,
+  person_id INTEGER NOT NULL REFERENCES person (id),
+  name BLOB NOT NULL,
+  content_type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX upload_token ON upload (token_hash);
+
+CREATE TABLE call (
+  id INTEGER PRIMARY KEY,
+  line_id INTEGER REFERENCES line (id),
+  person_id INTEGER REFERENCES person (id),
+  key_id INTEGER,
+  agent_id INTEGER REFERENCES person (id),
+  ticket_id INTEGER REFERENCES ticket (id) ON DELETE SET NULL,
+  direction TEXT NOT NULL,
+  state TEXT NOT NULL,
+  in_hours INTEGER NOT NULL,
+  from_number BLOB,
+  from_name BLOB,
+  consent TEXT NOT NULL,
+  voicemail INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  answered_at INTEGER,
+  connected_at INTEGER,
+  ended_at INTEGER,
+  reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX call_person ON call (person_id);
+CREATE INDEX call_agent ON call (agent_id);
+CREATE INDEX call_ticket ON call (ticket_id);
+CREATE INDEX call_open ON call (state) WHERE ended_at IS NULL;
+
+CREATE TABLE call_leg (
+  id INTEGER PRIMARY KEY,
+  call_id INTEGER NOT NULL REFERENCES call (id),
+  person_id INTEGER REFERENCES person (id),
+  kind TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  answered_at INTEGER,
+  ended_at INTEGER,
+  cause TEXT NOT NULL,
+  packets INTEGER NOT NULL,
+  lost INTEGER NOT NULL,
+  jitter_us INTEGER NOT NULL
+) STRICT;
+CREATE INDEX call_leg_call ON call_leg (call_id);
+CREATE INDEX call_leg_person ON call_leg (person_id);
+
+CREATE TABLE consent (
+  id INTEGER PRIMARY KEY,
+  call_id INTEGER NOT NULL REFERENCES call (id),
+  purpose TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  evidence TEXT NOT NULL,
+  notice TEXT NOT NULL,
+  locale TEXT NOT NULL,
+  notice_hash BLOB NOT NULL,
+  asked_at INTEGER NOT NULL,
+  decided_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX consent_call ON consent (call_id);
+
+CREATE TABLE recording (
+  id INTEGER PRIMARY KEY,
+  call_id INTEGER NOT NULL REFERENCES call (id),
+  ticket_id INTEGER REFERENCES ticket (id),
+  line_id INTEGER REFERENCES line (id),
+  kind TEXT NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  duration_ms INTEGER NOT NULL,
+  deleted_at INTEGER,
+  deleted_by INTEGER REFERENCES person (id)
+) STRICT;
+CREATE INDEX recording_call ON recording (call_id);
+CREATE INDEX recording_ticket ON recording (ticket_id);
+CREATE INDEX recording_due ON recording (line_id, kind, state, ended_at);
+
+CREATE TABLE track (
+  id INTEGER PRIMARY KEY,
+  recording_id INTEGER NOT NULL REFERENCES recording (id),
+  agent_id INTEGER REFERENCES person (id),
+  role TEXT NOT NULL,
+  key_id INTEGER NOT NULL,
+  caller_key_id INTEGER NOT NULL,
+  offset_samples INTEGER NOT NULL,
+  samples INTEGER NOT NULL,
+  lost_samples INTEGER NOT NULL,
+  chunks INTEGER NOT NULL,
+  state TEXT NOT NULL
+) STRICT;
+CREATE INDEX track_recording ON track (recording_id);
+CREATE INDEX track_agent ON track (agent_id);
+
+CREATE TABLE statement (
+  id INTEGER PRIMARY KEY,
+  recording_id INTEGER NOT NULL REFERENCES recording (id),
+  body BLOB NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX statement_recording ON statement (recording_id);
+
+CREATE TABLE request (
+  id INTEGER PRIMARY KEY,
+  person_id INTEGER NOT NULL REFERENCES person (id),
+  kind TEXT NOT NULL,
+  state TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  opened_by INTEGER REFERENCES person (id),
+  done_at INTEGER,
+  receipt_no INTEGER,
+  note BLOB
+) STRICT;
+CREATE INDEX request_person ON request (person_id);
+
+CREATE TABLE erasure (
+  id INTEGER PRIMARY KEY,
+  person_id INTEGER REFERENCES person (id),
+  subject TEXT NOT NULL,
+  subject_id INTEGER NOT NULL,
+  request_id INTEGER REFERENCES request (id),
+  actor_id INTEGER REFERENCES person (id),
+  state TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  unreadable_at INTEGER,
+  done_at INTEGER,
+  receipt_no INTEGER,
+  commitment TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX erasure_open ON erasure (subject, subject_id) WHERE done_at IS NULL;
+CREATE INDEX erasure_person ON erasure (person_id);
+
+CREATE TABLE erasure_key (
+  erasure_id INTEGER NOT NULL REFERENCES erasure (id),
+  key_id INTEGER NOT NULL,
+  PRIMARY KEY (erasure_id, key_id)
+) STRICT;
+
+CREATE TABLE erasure_mark (
+  erasure_id INTEGER NOT NULL REFERENCES erasure (id),
+  hash BLOB NOT NULL,
+  PRIMARY KEY (erasure_id, hash)
+) STRICT;
+
+CREATE TABLE erasure_step (
+  erasure_id INTEGER NOT NULL REFERENCES erasure (id),
+  place TEXT NOT NULL,
+  action TEXT NOT NULL,
+  removed INTEGER NOT NULL,
+  retained INTEGER NOT NULL,
+  why TEXT NOT NULL,
+  until_at INTEGER,
+  done INTEGER NOT NULL,
+  PRIMARY KEY (erasure_id, place)
+) STRICT;
+
+CREATE TABLE notice (
+  id INTEGER PRIMARY KEY,
+  recipient TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  subject_id INTEGER NOT NULL,
+  erasure_id INTEGER REFERENCES erasure (id),
+  created_at INTEGER NOT NULL,
+  confirmed_at INTEGER
+) STRICT;
+CREATE INDEX notice_open ON notice (erasure_id) WHERE confirmed_at IS NULL;
+
+CREATE TABLE export (
+  id INTEGER PRIMARY KEY,
+  person_id INTEGER NOT NULL REFERENCES person (id),
+  requested_by INTEGER REFERENCES person (id),
+  state TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  size INTEGER NOT NULL
+) STRICT;
+CREATE INDEX export_person ON export (person_id);
+CREATE INDEX export_expiry ON export (expires_at);
+
+CREATE TABLE audit_entry (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  actor_id INTEGER,
+  actor_kind TEXT NOT NULL,
+  action TEXT NOT NULL,
+  source TEXT NOT NULL,
+  source_id INTEGER NOT NULL,
+  ticket_id INTEGER,
+  person_id INTEGER,
+  prev BLOB NOT NULL,
+  hash BLOB NOT NULL
+) STRICT;
+CREATE INDEX audit_actor ON audit_entry (actor_id);
+CREATE INDEX audit_person ON audit_entry (person_id);

@@ -210,7 +210,7 @@ func openCheckpoint(msg []byte, key, trusted string) (Head, error) {
 	if trusted != "" && key != trusted {
 		return Head{}, Rejected("It names another key than the one you trust. Either it is forged or the desk has a new key: ask the desk.")
 	}
-	public, err := base64.StdEncoding.DecodeString(key[strings.LastIndexByte(key, '+')+1:])
+	public, err := base64.StdEncoding.DecodeString(strings.SplitN(key, "+", 3)[2])
 	if err != nil || key != fmt.Sprintf("%s+%08x+%s", v.Name(), v.KeyHash(), base64.StdEncoding.EncodeToString(public)) {
 		return Head{}, Rejected("The verifier key is not in the one form it has: characters were changed.")
 	}

@@ -1,0 +1,14 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package receipt
+
+import (
+	"os"
+	"syscall"
+)
+
+// lock keeps every other process away from the log until f is closed or the
+// process ends. It does not wait.
+func lock(f *os.File) error {
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+}

@@ -155,6 +155,11 @@ func (l *Log) repair(signed int64) (err error) {
 			return err
 		}
 	}
+	if l.recovered.Signed > 0 {
+		if err := l.disk.do("write log", func() error { return l.rewrite(t.starts[signed], t.end) }); err != nil {
+			return err
+		}
+	}
 	if l.recovered != (Recovery{}) {
 		if err := l.disk.do("sync log", l.file.Sync); err != nil {
 			return err
@@ -171,6 +176,24 @@ func (l *Log) repair(signed int64) (err error) {
 	}
 	l.head = next
 	return l.disk.replace(l.path(checkpointFile), next.checkpoint)
+}
+
+// rewrite writes what the log file holds from start to end to the same place.
+// After a failed sync the kernel may hold bytes it takes for written; only
+// bytes written again are sure to reach the disk with the next sync.
+func (l *Log) rewrite(start, end int64) error {
+	part := make([]byte, maxLeaf)
+	for start < end {
+		part = part[:min(int64(len(part)), end-start)]
+		if _, err := l.file.ReadAt(part, start); err != nil {
+			return err
+		}
+		if _, err := l.file.WriteAt(part, start); err != nil {
+			return err
+		}
+		start += int64(len(part))
+	}
+	return nil
 }
 
 func damaged(say string, cause error) error { return sotto.FailCause(sotto.Conflict, say, cause) }

@@ -4,10 +4,15 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"sotto"
 )
 
-// ErrClosed is returned by every method of a Port or an Engine after its Close.
+// ErrClosed is returned by the methods of a Port or an Engine after Close.
 var ErrClosed = errors.New("media: closed")
 
 // ErrReplaced is returned by Play when another Play took the party's ear.
@@ -34,29 +39,112 @@ type Config struct {
 // Engine holds the media sockets and moves the packets of all ports. All
 // methods may be called from any goroutine.
 type Engine struct {
+	cfg      Config
+	log      *slog.Logger
+	epoch    time.Time
+	table    *transcoder
+	counters counters
+	schedule *schedule
+	readers  readers // of this operating system
+	work     sync.WaitGroup
+	ids      atomic.Uint64 // of ports, prompts and strings of digits
+	tapped   func()        // for tests: called when the readers have pushed a batch
+
+	// mu guards who sits where. It is taken before Port.mu and socket.mu, and
+	// never on the way of a packet between two parties.
+	mu      sync.Mutex
+	closed  bool
+	sockets []*socket
+	open    map[*Port]struct{}
 }
 
 // Open binds the first sockets and starts to move audio. It fails with
 // sotto.Invalid when cfg cannot work and sotto.Busy when no port is free.
-func Open(cfg Config) (*Engine, error) {
-	return nil, errors.New("media: not built yet")
+func Open(cfg Config) (_ *Engine, err error) {
+	defer sotto.Wrap(&err, "media.Open")
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, log: cfg.Log, epoch: time.Now(), table: newTranscoder(), open: map[*Port]struct{}{}}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if err := e.openReaders(); err != nil {
+		return nil, err
+	}
+	e.schedule = newSchedule(e)
+	e.work.Go(e.schedule.run)
+	for range baseSockets {
+		if _, err := e.bind(true); err != nil {
+			return nil, errors.Join(err, e.Close())
+		}
+	}
+	if limit := e.sockets[0].limit; limit < 200 {
+		e.log.Warn("media: the system grants small receive buffers; audio costs more than it need. Raise net.core.rmem_max to 4194304.", "ports_per_socket", limit)
+	}
+	return e, nil
+}
+
+// check refuses what cannot work and fills in what is left out.
+func (c *Config) check() error {
+	c.Addr, c.Advertise = c.Addr.Unmap(), c.Advertise.Unmap()
+	switch {
+	case !c.Addr.IsValid():
+		return sotto.FailField("media.addr", "Give the address of this machine that audio comes in at.")
+	case c.Addr.IsUnspecified() && !c.Advertise.IsValid():
+		return sotto.FailField("media.advertise", "The audio address is any. Give the address that telephones can reach.")
+	case c.Advertise.IsValid() && c.Advertise.IsUnspecified():
+		return sotto.FailField("media.advertise", "Nobody can send audio to an unspecified address. Give the one that telephones can reach.")
+	case (c.PortMin == 0) != (c.PortMax == 0), c.PortMin > c.PortMax:
+		return sotto.FailField("media.ports", "The lowest audio port must not be above the highest. Give both or neither.")
+	case c.PortMax != 0 && c.PortMax-c.PortMin < 2*baseSockets:
+		return sotto.FailField("media.ports", "The range of audio ports is too small. Give at least 10 ports; 1000 is good.")
+	}
+	if !c.Advertise.IsValid() {
+		c.Advertise = c.Addr
+	}
+	if c.LatchWindow == 0 {
+		c.LatchWindow = defaultLatchWindow
+	}
+	return nil
 }
 
 // Close closes every port and socket and waits for all goroutines of the
-// engine. The second call does nothing.
-func (e *Engine) Close() error { return nil }
+// engine. The second call does nothing. It must not be called from a Push.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	e.closed = true
+	open := make([]*Port, 0, len(e.open))
+	for p := range e.open {
+		open = append(open, p)
+	}
+	e.mu.Unlock()
+	for _, p := range open {
+		p.Close()
+	}
+	e.schedule.stop()
+	e.mu.Lock()
+	sockets := e.sockets
+	e.sockets = nil
+	e.mu.Unlock()
+	var err error
+	for _, s := range sockets {
+		err = errors.Join(err, e.stopReading(s))
+	}
+	err = errors.Join(err, e.closeReaders())
+	e.work.Wait()
+	return err
+}
 
 // Epoch is when the engine's timeline begins: the place 0 of Frame.At.
-func (e *Engine) Epoch() time.Time { return time.Time{} }
+func (e *Engine) Epoch() time.Time { return e.epoch }
 
 // Now is the present place on the engine's timeline, in samples: a frame that
 // arrives now and starts a stream has this At.
-func (e *Engine) Now() int64 { return 0 }
+func (e *Engine) Now() int64 { return samples(e.now()) }
 
-// NewPort opens one party's audio. Until Connect it hears nobody and sends
-// nothing. The party may send from another address than its SDP says (see
-// Config.LatchWindow). It fails with sotto.Busy when no socket can take it.
-func (e *Engine) NewPort() (*Port, error) { return e.NewPortFor(Peer{}) }
+// now is the time since the epoch. It does not jump with the wall clock.
+func (e *Engine) now() time.Duration { return time.Since(e.epoch) }
 
 // Peer is what is known of a party before its port is opened.
 type Peer struct {
@@ -69,26 +157,52 @@ type Peer struct {
 	Fixed bool
 }
 
-// NewPortFor is NewPort for a party of which something is known.
-func (e *Engine) NewPortFor(p Peer) (*Port, error) { return nil, errors.New("media: not built yet") }
+// NewPort opens one party's audio. Until Connect it hears nobody and sends
+// nothing. The party may send from another address than its SDP says (see
+// Config.LatchWindow). It fails with sotto.Busy when no socket can take it.
+func (e *Engine) NewPort() (*Port, error) { return e.NewPortFor(Peer{}) }
 
-// Stats is what the engine has done since Open.
-type Stats struct {
-	In, Out    uint64            // packets received and sent
-	Dropped    map[Reason]uint64 // packets not used, by reason
-	SendFailed uint64            // packets the system did not take
-	Ports      int               // ports open now
-	Sockets    int               // sockets bound now
-	SinkPanics uint64            // taps taken down because Push panicked
-	SlowPushes uint64            // calls of Push that took more than 20 ms
-	Panics     uint64            // ports closed because their packet made us panic
-	LateFrames uint64            // prompt frames skipped after a stall
-	LostDigits uint64            // digits nobody read in time
+// NewPortFor is NewPort for a party of which something is known.
+func (e *Engine) NewPortFor(peer Peer) (_ *Port, err error) {
+	defer sotto.Wrap(&err, "media.NewPortFor")
+	peer.Addr = unmap(peer.Addr)
+	peer.Fixed = peer.Fixed || e.cfg.LatchWindow < 0
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, ErrClosed
+	}
+	now := e.now()
+	s, err := e.seat(peer, now)
+	if err != nil {
+		return nil, err
+	}
+	p := newPort(e, s, peer.Fixed, now)
+	s.load++
+	if !peer.Fixed {
+		s.wait(p)
+	}
+	e.open[p] = struct{}{}
+	return p, nil
 }
 
-// Stats returns the counters. They never go back.
-func (e *Engine) Stats() Stats { return Stats{} }
+// tidy forgets quarantined addresses and closes the sockets that nobody needs.
+func (e *Engine) tidy(now time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sockets = slices.DeleteFunc(e.sockets, func(s *socket) bool {
+		s.expire(now)
+		s.settle(now)
+		if s.base || s.load > 0 || len(s.gone) > 0 {
+			return false
+		}
+		if err := e.stopReading(s); err != nil {
+			e.log.Warn("media: a socket did not close", "err", err)
+		}
+		return true
+	})
+}
 
-// Reason is why a packet was not used. It is one lower-case word or two, fit
-// for a metric's label.
-type Reason string
+// unmap makes an IPv4 address in IPv6 form comparable with what the system
+// reports.
+func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

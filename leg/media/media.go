@@ -13,10 +13,7 @@
 // package recording taps them.
 package media
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 // Law is a G.711 companding law (ITU-T G.711).
 type Law uint8
@@ -53,33 +50,6 @@ type Frame struct {
 // panics takes its tap down and nothing else.
 type Sink interface {
 	Push(f Frame)
-}
-
-// Remote is the other end of a port as SDP describes it.
-type Remote struct {
-	// Addr is where the party wants its audio, and whence it should send.
-	Addr netip.AddrPort
-	// Law is the law we send in. Both static payload types are always
-	// understood when they arrive.
-	Law Law
-	// PayloadType is what we send Law as: 0, 8, or a dynamic one.
-	PayloadType uint8
-	// EventType is the payload type of telephone events (RFC 4733) that the
-	// party understands; 0 when it takes none.
-	EventType uint8
-	// EventTypeIn is the payload type we gave for telephone events, when it
-	// is not the same as EventType; 0 means it is.
-	EventTypeIn uint8
-	// Ptime is how much audio a packet of ours holds (RFC 8866 6.4). 0 means
-	// 20 ms; what is not a multiple of 10 ms up to 60 ms becomes 20 ms.
-	Ptime time.Duration
-	// Signal is the address the party's signalling comes from. A party behind
-	// a NAT may send its audio from there instead of Addr. The zero value
-	// allows the host of Addr only.
-	Signal netip.Addr
-	// Send is whether the party is to hear anything, Receive whether it is to
-	// be heard (RFC 3264 5.1, seen from our side). On hold one or both are false.
-	Send, Receive bool
 }
 
 // Quality is what arrived of one party's audio (RFC 3550 6.4.1).

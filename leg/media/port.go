@@ -1,18 +1,58 @@
 package media
 
 import (
-	"context"
 	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"sotto"
 )
+
+// digitsKept is how many keys a port holds for its reader.
+const digitsKept = 64
 
 // Port is one party's audio. All methods may be called from any goroutine,
 // also after Close.
 type Port struct {
+	e      *Engine
+	s      *socket
+	id     uint64
+	digits chan Digit
+	done   chan struct{}
+	hand   chan struct{} // held by the one SendDigits at work
+	heard  atomic.Int64  // when a packet last came, since the epoch
+
+	mu        sync.Mutex
+	closed    bool
+	connected bool
+	remote    Remote
+	source    netip.AddrPort // where the party sends from, and is sent to
+	dest      dest           // source, in the system's form
+	latch     latch
+	ban       ban
+	in        receiver
+	keys      keyReader
+	out       sender
+	bridge    *bridge
+	taps      []*tap // replaced, never changed: the readers hold on to it
+	prompt    *prompt
+	typing    *typing
+}
+
+func newPort(e *Engine, s *socket, fixed bool, now time.Duration) *Port {
+	p := &Port{
+		e: e, s: s, id: e.ids.Add(1),
+		digits: make(chan Digit, digitsKept), done: make(chan struct{}), hand: make(chan struct{}, 1),
+		out: newSender(now), latch: latch{fixed: fixed},
+	}
+	p.heard.Store(int64(now))
+	return p
 }
 
 // Local is the address to put into the SDP for the party. It never changes.
-func (p *Port) Local() netip.AddrPort { return netip.AddrPort{} }
+func (p *Port) Local() netip.AddrPort { return p.s.local }
 
 // Connect says where the party is and what it speaks. It is called again
 // after each re-INVITE or UPDATE. With the same Addr it changes the codec and
@@ -20,54 +60,177 @@ func (p *Port) Local() netip.AddrPort { return netip.AddrPort{} }
 // from now on and the latch window starts again. It fails with sotto.Invalid
 // when r cannot work, sotto.Conflict when another party of the same socket
 // has the address, and ErrClosed.
-func (p *Port) Connect(r Remote) error { return ErrClosed }
+func (p *Port) Connect(r Remote) (err error) {
+	defer sotto.Wrap(&err, "media.Connect")
+	r.Addr = unmap(r.Addr)
+	if err := r.check(p.e.cfg.Addr); err != nil {
+		return err
+	}
+	if r.Addr == p.s.local {
+		return sotto.FailField("sdp.address", "The party's audio address is our own. Nobody can call from there.")
+	}
+	p.e.mu.Lock()
+	defer p.e.mu.Unlock()
+	now := p.e.now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return ErrClosed
+	}
+	if p.connected && p.remote.Addr == r.Addr {
+		if r.Receive && !p.remote.Receive {
+			p.in.run++ // what was said on hold is not lost audio
+		}
+		p.remote = r
+		return nil
+	}
+	if p.s.find(r.Addr) != nil {
+		return sotto.Fail(sotto.Conflict, "Another call has audio with the same address. Hang up and call again.")
+	}
+	p.leave(now)
+	p.connected, p.remote = true, r
+	p.ban = p.s.gone[r.Addr]
+	p.latch = latch{fixed: p.latch.fixed, until: now + p.e.cfg.LatchWindow}
+	if !p.latch.fixed {
+		p.s.wait(p)
+	}
+	p.setSource(r.Addr)
+	p.s.put(r.Addr, p)
+	if r.Send {
+		p.sayNothing(now)
+	}
+	return nil
+}
+
+// leave gives the party's addresses back and keeps them from new parties for
+// a while. Engine.mu and p.mu are held.
+func (p *Port) leave(now time.Duration) {
+	if !p.connected {
+		return
+	}
+	for _, a := range []netip.AddrPort{p.remote.Addr, p.source} {
+		if p.s.find(a) == p {
+			p.s.remove(a)
+			p.s.gone[a] = ban{until: now + quarantine, known: p.in.started, ssrc: p.in.ssrc}
+		}
+	}
+}
+
+// setSource says where the party is from now on. p.mu is held.
+func (p *Port) setSource(a netip.AddrPort) {
+	p.source = a
+	p.dest = makeDest(a, p.e.cfg.Addr.Is6())
+}
+
+// settled reports whether p no longer looks for its source: it has found it,
+// the window is over, or it is closed.
+func (p *Port) settled(now time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed || p.connected && !p.latch.open(now)
+}
+
+// sayNothing sends one frame of silence: it opens the way through a NAT or a
+// session border controller, and keeps it open. p.mu is held.
+func (p *Port) sayNothing(now time.Duration) {
+	var b [headerLen + 480]byte
+	n := p.remote.frame()
+	src := source(p.e.ids.Add(1) << 32)
+	seq, ts, first, _ := p.out.stamp(src, 0, 0, uint32(n), now)
+	putHeader(b[:], first, p.remote.PayloadType, seq, ts, p.out.ssrc)
+	for i := range n {
+		b[headerLen+i] = p.remote.Law.Silence()
+	}
+	if p.s.conn.send(&p.dest, b[:headerLen+n]) != nil {
+		p.e.counters.sendFailed.Add(1)
+		return
+	}
+	p.e.counters.out.Add(1)
+}
 
 // Close ends the party's audio: Play returns, Digits is closed, taps hear no
 // more, and a bridge loses this side. When it has returned no sink is pushed
-// for this port. It must not be called from a Push of the same port.
-func (p *Port) Close() {}
+// for this port. It must not be called from a Push. The second call does
+// nothing.
+func (p *Port) Close() {
+	taps, ok := p.shut()
+	if !ok {
+		return
+	}
+	p.e.schedule.drop(p)
+	for _, t := range taps {
+		t.stop()
+	}
+}
+
+// shut takes the port out of the engine and returns its taps; false when that
+// was done before.
+func (p *Port) shut() ([]*tap, bool) {
+	p.e.mu.Lock()
+	defer p.e.mu.Unlock()
+	now := p.e.now()
+	p.mu.Lock()
+	bridge := p.bridge
+	p.mu.Unlock()
+	bridge.end()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, false
+	}
+	p.leave(now)
+	p.closed = true
+	taps := p.taps
+	p.taps = nil
+	close(p.done)
+	close(p.digits)
+	p.s.load--
+	p.s.waiting = slices.DeleteFunc(p.s.waiting, func(q *Port) bool { return p == q })
+	p.s.waits.Store(int32(len(p.s.waiting)))
+	delete(p.e.open, p)
+	return taps, true
+}
 
 // Done is closed when the port is closed, by Close or by the engine.
-func (p *Port) Done() <-chan struct{} { return nil }
+func (p *Port) Done() <-chan struct{} { return p.done }
 
 // SilentFor is the time since a packet came from the party, or since the port
 // was opened if none has. Packets count, not sound: a muted telephone is alive.
-func (p *Port) SilentFor() time.Duration { return 0 }
+func (p *Port) SilentFor() time.Duration { return p.e.now() - time.Duration(p.heard.Load()) }
 
 // Quality tells what arrived of the party's audio so far.
-func (p *Port) Quality() Quality { return Quality{} }
-
-// Play lets the party hear c, in a loop if loop is set, in place of what it
-// hears otherwise. It returns nil when the last frame was sent, ctx's error
-// when ctx ended first, ErrReplaced when another Play began, and ErrClosed.
-// On hold and before Connect the clip runs on unheard.
-func (p *Port) Play(ctx context.Context, c Clip, loop bool) error { return ErrClosed }
+func (p *Port) Quality() Quality {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.in.report()
+}
 
 // Digits are the keys the party pressed, each once, as soon as it is pressed
 // (RFC 4733, whatever payload type was negotiated, and InjectDigit). The
-// channel holds 64; more are dropped and counted. It is closed by Close.
-func (p *Port) Digits() <-chan Digit { return nil }
+// channel holds 64; more are dropped and counted, so a reader who asks for
+// digits late drains the old ones first. It is closed by Close.
+func (p *Port) Digits() <-chan Digit { return p.digits }
 
 // InjectDigit adds a key that came another way (SIP INFO). An invalid digit
 // is ignored.
-func (p *Port) InjectDigit(d Digit) {}
+func (p *Port) InjectDigit(d Digit) {
+	d, ok := ParseDigit(byte(d))
+	if !ok {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.press(d)
+}
 
-// SendDigits presses keys towards the party, 100 ms each with 100 ms between,
-// as RFC 4733 events. It returns when the last was sent. It fails with
-// sotto.Invalid when a character is not a key or the party takes no events,
-// with ctx's error, and with ErrClosed. Two calls at once are played one after
-// the other.
-func (p *Port) SendDigits(ctx context.Context, digits string) error { return ErrClosed }
-
-// Tap gives what the party says to s, from the next packet on. A party may
-// have several taps. Telephone events never reach a sink. When untap has
-// returned, s is not pushed again; untap must not be called from Push.
-func (p *Port) Tap(s Sink) (untap func()) { return func() {} }
-
-// Bridge lets two parties hear each other: each packet of one is relayed to
-// the other as it comes, transcoded only if their laws differ, and its
-// telephone events if the other takes them. A bridge either had before ends.
-// A prompt (Play) on one side takes that side's ear while it plays. unbridge
-// ends this bridge and no later one; a packet already handed to the system
-// may still leave.
-func Bridge(a, b *Port) (unbridge func()) { return func() {} }
+// press hands a digit to the reader. p.mu is held.
+func (p *Port) press(d Digit) {
+	if p.closed {
+		return
+	}
+	select {
+	case p.digits <- d:
+	default:
+		p.e.counters.lostDigits.Add(1)
+	}
+}

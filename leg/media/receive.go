@@ -1,0 +1,157 @@
+package media
+
+import "time"
+
+const (
+	maxDropout  = 3000 // RFC 3550 A.1: a jump ahead larger than this is a new start
+	windowBits  = 128  // packets remembered to tell late from double: 2.5 s
+	strayPlaces = 3 * SampleRate
+	// switchSilence is how long a stream must be silent before another SSRC
+	// from the same address takes its place. It keeps out one who forges the
+	// party's address while the party talks, and stragglers of the old stream.
+	switchSilence = 60 * time.Millisecond
+)
+
+// receiver follows the stream of one party. Port.mu guards it.
+type receiver struct {
+	started bool
+	ssrc    uint32
+	last    time.Duration // arrival of the last packet of ssrc, since the epoch
+	run     uint32        // counts new starts, so that the sender can splice
+
+	maxSeq uint16    // highest number so far
+	badSeq uint32    // the number that would prove a new start; > 0xFFFF is none
+	seen   [2]uint64 // bit i: maxSeq-i has come
+	count  uint64    // numbers between the first and maxSeq, of this start
+	got    uint64    // packets of this start
+
+	placed   bool
+	ts       uint32        // timestamp of the newest audio packet
+	place    int64         // where its first sample belongs, on the engine's timeline
+	at       time.Duration // when it arrived
+	jitter16 uint64        // interarrival jitter in samples, times 16
+
+	quality Quality // of earlier starts; Duplicate of all
+}
+
+// order finds out whether the packet is new, by its SSRC and number, and
+// counts it (RFC 3550 A.1).
+func (r *receiver) order(p *packet, now time.Duration) drop {
+	if !r.started {
+		r.start(p)
+	}
+	if p.ssrc != r.ssrc {
+		if now-r.last < switchSilence {
+			return dropForeignStream
+		}
+		r.start(p)
+	}
+	d := int(int16(p.seq - r.maxSeq))
+	if d > maxDropout || d <= -windowBits {
+		if r.badSeq != uint32(p.seq) {
+			r.badSeq = uint32(p.seq + 1)
+			return dropLate
+		}
+		r.start(p)
+		d = 1
+	}
+	r.last = now
+	if d <= 0 {
+		bit := &r.seen[-d/64]
+		if *bit&(1<<(-d%64)) != 0 {
+			r.quality.Duplicate++
+			return dropDuplicate
+		}
+		*bit |= 1 << (-d % 64)
+		r.got++
+		return kept
+	}
+	r.shift(uint(d))
+	r.maxSeq = p.seq
+	r.badSeq = 1 << 16
+	r.count += uint64(d)
+	r.got++
+	return kept
+}
+
+// start begins a new numbering, before the packet p.
+func (r *receiver) start(p *packet) {
+	r.quality.Received += r.got
+	r.quality.Lost += r.lost()
+	if r.started {
+		r.run++
+	}
+	r.started, r.placed = true, false
+	r.ssrc, r.maxSeq, r.badSeq = p.ssrc, p.seq-1, 1<<16
+	r.count, r.got = 0, 0
+	r.seen = [2]uint64{^uint64(0), ^uint64(0)} // what was before the first is not wanted
+}
+
+// shift moves the window by n numbers and marks the newest as seen.
+func (r *receiver) shift(n uint) {
+	switch {
+	case n >= 128:
+		r.seen = [2]uint64{}
+	case n >= 64:
+		r.seen = [2]uint64{0, r.seen[0] << (n - 64)}
+	default:
+		r.seen[1] = r.seen[1]<<n | r.seen[0]>>(64-n)
+		r.seen[0] <<= n
+	}
+	r.seen[0] |= 1
+}
+
+func (r *receiver) lost() uint64 {
+	if r.got >= r.count {
+		return 0
+	}
+	return r.count - r.got
+}
+
+// locate returns the place of an audio packet on the engine's timeline, and
+// false when it belongs to a stretch of time that is closed. order has kept
+// the packet.
+func (r *receiver) locate(p *packet, now time.Duration) (place int64, ok bool) {
+	here := samples(now)
+	newest := p.seq == r.maxSeq
+	if r.placed {
+		step := int64(int32(p.ts - r.ts))
+		place = r.place + step
+		if stray := place - here; stray < strayPlaces && stray > -strayPlaces {
+			if newest {
+				r.measure(step, now)
+				r.ts, r.place, r.at = p.ts, place, now
+			}
+			return place, true
+		}
+		if !newest {
+			return 0, false
+		}
+		r.run++
+	}
+	r.placed = true
+	r.ts, r.place, r.at = p.ts, here, now
+	return here, true
+}
+
+// measure adds one interval to the jitter (RFC 3550 6.4.1, A.8).
+func (r *receiver) measure(step int64, now time.Duration) {
+	d := samples(now-r.at) - step
+	if d < 0 {
+		d = -d
+	}
+	r.jitter16 += uint64(d) - (r.jitter16+8)>>4
+}
+
+func (r *receiver) report() Quality {
+	q := r.quality
+	q.Received += r.got
+	q.Lost += r.lost()
+	q.Jitter = time.Duration(r.jitter16>>4) * time.Second / SampleRate
+	return q
+}
+
+// samples is how many samples a stretch of time holds.
+func samples(d time.Duration) int64 {
+	return int64(d/time.Second)*SampleRate + int64(d%time.Second)*SampleRate/int64(time.Second)
+}

@@ -148,6 +148,19 @@ func TestEncodeRefusesRecordsThatBreakARule(t *testing.T) {
 	}
 }
 
+func TestRecordIsCompleteOnlyWhenAllConfirmedAndNothingWasFound(t *testing.T) {
+	for _, tt := range []struct {
+		incomplete []string
+		hits       int64
+		want       bool
+	}{{nil, 0, true}, {[]string{"provider twilio.recording"}, 0, false}, {nil, 1, false}} {
+		r := Record{Incomplete: tt.incomplete, Scan: Scan{Hits: tt.hits}}
+		if got := r.Complete(); got != tt.want {
+			t.Errorf("Complete with %v and %d hits = %v, want %v", tt.incomplete, tt.hits, got, tt.want)
+		}
+	}
+}
+
 func TestDutyCodesOfRealLawsAreAccepted(t *testing.T) {
 	for _, why := range []string{"GDPR 17(3)(b)", "Regulation 2016/679", "Code de commerce L123-22", "MiFID II 16(7)", "HGB 257(4)", "CCPA 7022(e)"} {
 		if !duty(why) {

@@ -150,5 +150,5 @@ func (r *Ring) Hash(ix catalogue.Index, word string) []byte {
 	}
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte(word))
-	return m.Sum(nil)[:16]
+	return m.Sum(nil)
 }

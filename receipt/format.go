@@ -26,6 +26,8 @@ type leaf struct {
 	At         string     `json:"at"`
 	Kind       string     `json:"kind"`
 	Subject    int64      `json:"subject"`
+	Thing      string     `json:"thing"`
+	ThingID    int64      `json:"thingId"`
 	Request    int64      `json:"request"`
 	Actor      int64      `json:"actor"`
 	Keys       []int64    `json:"keys"`

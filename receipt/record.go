@@ -58,6 +58,8 @@ type Record struct {
 	At         time.Time       // UTC, kept in milliseconds; Append sets a zero At
 	Kind       Kind
 	Subject    sotto.PersonID // whom it is about; 0 when nobody, never 0 for an erasure
+	Thing      string         // what was deleted, when it was no person: "ticket" or "recording"; else ""
+	ThingID    int64          // its number
 	Request    sotto.RequestID
 	Actor      sotto.PersonID // who did it; 0 is the desk itself
 	Keys       []sotto.KeyID  // destroyed
@@ -118,7 +120,7 @@ func (r Record) encode() ([]byte, error) {
 	}
 	l := leaf{
 		Version: leafVersion, No: int64(r.No), At: stamp(r.At), Kind: string(r.Kind),
-		Subject: int64(r.Subject), Request: int64(r.Request), Actor: int64(r.Actor),
+		Subject: int64(r.Subject), Thing: r.Thing, ThingID: r.ThingID, Request: int64(r.Request), Actor: int64(r.Actor),
 		Keys: make([]int64, len(r.Keys)), Steps: make([]leafStep, len(r.Steps)),
 		Tombstones: make([]string, len(r.Tombstones)), Commitment: hex.EncodeToString(r.Commitment),
 		Scan:      leafScan(r.Scan),
@@ -163,7 +165,7 @@ func (l leaf) record() (Record, error) {
 	}
 	r := Record{
 		No: sotto.ReceiptNo(l.No), At: timeOf(l.At), Kind: Kind(l.Kind),
-		Subject: sotto.PersonID(l.Subject), Request: sotto.RequestID(l.Request), Actor: sotto.PersonID(l.Actor),
+		Subject: sotto.PersonID(l.Subject), Thing: l.Thing, ThingID: l.ThingID, Request: sotto.RequestID(l.Request), Actor: sotto.PersonID(l.Actor),
 		Commitment: bytesOf(l.Commitment), Scan: Scan(l.Scan),
 		AuditSize: l.AuditSize, AuditHead: bytesOf(l.AuditHead),
 	}

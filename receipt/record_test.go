@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the golden files again")
 func full() Record {
 	return Record{
 		No: 7, At: time.Date(2026, 3, 1, 10, 20, 30, 456e6, time.UTC), Kind: Erasure,
-		Subject: 42, Request: 9, Actor: 3, Keys: []sotto.KeyID{12, 15},
+		Subject: 42, Thing: "recording", ThingID: 5, Request: 9, Actor: 3, Keys: []sotto.KeyID{12, 15},
 		Steps: []Step{
 			{Place: "ticket.subject", Action: DestroyKey, Removed: 4},
 			{Place: "blob recording", Action: Retain, Removed: 1, Retained: 2, Why: "GDPR 17(3)(b)",
@@ -122,6 +122,9 @@ func TestEncodeRefusesRecordsThatBreakARule(t *testing.T) {
 		{"short head", "AuditHead", func(r *Record) { r.AuditHead = r.AuditHead[1:] }},
 		{"short commitment", "Commitment", func(r *Record) { r.Commitment = r.Commitment[1:] }},
 		{"short tombstone", "Tombstones", func(r *Record) { r.Tombstones[1] = nil }},
+		{"unknown thing", "Thing", func(r *Record) { r.Thing = "diary" }},
+		{"thing without number", "Thing", func(r *Record) { r.ThingID = 0 }},
+		{"number without thing", "Thing", func(r *Record) { r.Thing = "" }},
 		{"negative key", "Keys", func(r *Record) { r.Keys[0] = -1 }},
 		{"negative hits", "Scan", func(r *Record) { r.Scan.Hits = -1 }},
 		{"place with an address", "Place", func(r *Record) { r.Steps[0].Place = "someone@example.org" }},

@@ -1,0 +1,136 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"sync/atomic"
+
+	"sotto/leg/media"
+)
+
+// sinks are the sinks that -sink can name; a run makes one for each party.
+// Put the real recorder here to measure it.
+var sinks = map[string]func() media.Sink{
+	"none":  nil,
+	"count": func() media.Sink { return new(counter) },
+}
+
+// counter is the least a recorder does: it looks at every frame.
+type counter struct{ frames, samples atomic.Int64 }
+
+func (c *counter) Push(f media.Frame) {
+	c.frames.Add(1)
+	c.samples.Add(int64(len(f.Payload)))
+}
+
+// request asks the relay for a bridged call between two telephones, and reply
+// says where they send to.
+type (
+	request struct{ A, B netip.AddrPort }
+	reply   struct {
+		A, B    netip.AddrPort
+		Dropped map[media.Reason]uint64
+		Frames  int64
+	}
+)
+
+// serve is the relay's own process: it bridges what it is asked for on
+// standard input until that ends, then says what it counted.
+func serve(sink string, latch bool, in io.Reader, out io.Writer) error {
+	e, err := media.Open(media.Config{Addr: netip.MustParseAddr("127.0.0.1")})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	var counters []*counter
+	from, to := json.NewDecoder(in), json.NewEncoder(out)
+	for {
+		var r request
+		switch err := from.Decode(&r); err {
+		case nil:
+		case io.EOF:
+			last := reply{Dropped: e.Stats().Dropped}
+			for _, c := range counters {
+				last.Frames += c.frames.Load()
+			}
+			return to.Encode(last)
+		default:
+			return err
+		}
+		var ports [2]*media.Port
+		for i, a := range []netip.AddrPort{r.A, r.B} {
+			if ports[i], err = e.NewPortFor(media.Peer{Addr: a, Fixed: !latch}); err != nil {
+				return err
+			}
+			if err := ports[i].Connect(media.Remote{Addr: a, Send: true, Receive: true}); err != nil {
+				return err
+			}
+			if sinks[sink] != nil {
+				s := sinks[sink]()
+				ports[i].Tap(s)
+				if c, ok := s.(*counter); ok {
+					counters = append(counters, c)
+				}
+			}
+		}
+		media.Bridge(ports[0], ports[1])
+		if err := to.Encode(reply{A: ports[0].Local(), B: ports[1].Local()}); err != nil {
+			return err
+		}
+	}
+}
+
+// ours drives our engine in a process of its own.
+type ours struct {
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	to   *json.Encoder
+	from *json.Decoder
+}
+
+func startOurs(sink string, latch bool) (*ours, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	o := &ours{cmd: exec.Command(self, "-serve", "-sink", sink, fmt.Sprintf("-latch=%v", latch))}
+	o.cmd.Stderr = os.Stderr
+	if o.in, err = o.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := o.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	o.to, o.from = json.NewEncoder(o.in), json.NewDecoder(bufio.NewReader(out))
+	return o, o.cmd.Start()
+}
+
+func (o *ours) pid() int { return o.cmd.Process.Pid }
+
+func (o *ours) call(_ int, a, b netip.AddrPort) (netip.AddrPort, netip.AddrPort, error) {
+	if err := o.to.Encode(request{a, b}); err != nil {
+		return a, b, err
+	}
+	var r reply
+	err := o.from.Decode(&r)
+	return r.A, r.B, err
+}
+
+func (o *ours) stop() (string, error) {
+	if err := o.in.Close(); err != nil {
+		return "", err
+	}
+	var last reply
+	if err := o.from.Decode(&last); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d frames at the sinks, dropped %v", last.Frames, last.Dropped), o.cmd.Wait()
+}

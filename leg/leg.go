@@ -7,25 +7,30 @@ package leg
 
 import (
 	"context"
+	"errors"
 
 	"sotto/leg/media"
 )
 
 // Leg is one party on the line. All methods may be called from any goroutine
-// and after the end; then they return ErrEnded.
+// and after the end; those that can fail then return an *EndError.
 type Leg interface {
 	// Caller is who the party says it is. It is never proof of identity.
 	Caller() Caller
-	// Dialled is the number the party called, as the trunk sent it.
+	// Dialled is the number the party called, as the trunk sent it; for a leg
+	// that we called, it is the number we dialled.
 	Dialled() string
 	// Ring tells the party that it rings here (SIP 180). Optional.
 	Ring(ctx context.Context) error
 	// Answer takes the call. It returns when the party has confirmed it
-	// (SIP ACK) and audio may flow, or with the reason it did not come to that.
+	// (SIP ACK) and audio may flow, or with an *EndError that says why it did
+	// not come to that. The second call, and a call on a leg that we called,
+	// wait for the same.
 	Answer(ctx context.Context) error
 	// Media is the party's audio. It is constant for the leg's life.
 	Media() *media.Port
-	// Hangup ends the leg for cause; the second call does nothing.
+	// Hangup ends the leg for cause; the second call does nothing. It does
+	// not wait for the party.
 	Hangup(cause Cause)
 	// Ended is closed when the leg is over, whoever ended it.
 	Ended() <-chan struct{}
@@ -47,14 +52,31 @@ type Cause string
 // The causes.
 const (
 	HungUp      Cause = "hung-up"     // the party said good-bye (BYE)
-	Cancelled   Cause = "cancelled"   // the party gave up before we answered (CANCEL)
-	Rejected    Cause = "rejected"    // the party refused our call (4xx, 6xx)
+	Cancelled   Cause = "cancelled"   // whoever called gave up before the answer (CANCEL)
+	Rejected    Cause = "rejected"    // the party refused our call (4xx, 6xx), or we refused its call
 	BusyHere    Cause = "busy"        // the party is on another call (486, 600)
 	NoAnswer    Cause = "no-answer"   // it rang and nobody took it (408, 480, our time-out)
-	Unreachable Cause = "unreachable" // no route, no registration, transport failed (5xx, I/O)
+	Unreachable Cause = "unreachable" // no route, no registration, transport failed (404, 5xx, I/O)
 	MediaLost   Cause = "media-lost"  // no audio for the configured time: the peer is dead
 	AckLost     Cause = "ack-lost"    // answered, never confirmed (64*T1 without ACK)
+	PeerLost    Cause = "peer-lost"   // the peer no longer answers (session timer, 481, 408 in the dialog)
 	Protocol    Cause = "protocol"    // the peer broke the protocol; we ended it
+	Fault       Cause = "fault"       // our own fault: code of ours panicked in this leg
 	Released    Cause = "released"    // we ended it in the ordinary way
 	Shutdown    Cause = "shutdown"    // the desk is stopping
 )
+
+// EndError is what a method returns when the leg is over.
+type EndError struct{ Cause Cause }
+
+// Error returns the cause in words for a log.
+func (e *EndError) Error() string { return "leg: ended: " + string(e.Cause) }
+
+// CauseOf returns the cause in err, and Unreachable for an error that is none
+// of a leg's own: whatever failed, the party was not reached.
+func CauseOf(err error) Cause {
+	if e, ok := errors.AsType[*EndError](err); ok {
+		return e.Cause
+	}
+	return Unreachable
+}

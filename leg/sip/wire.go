@@ -1,0 +1,338 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"sotto"
+	"sotto/leg/sip/message"
+)
+
+// udpLargest lets the library send any datagram: it would refuse those above
+// 1300 bytes, where some trunks need more and have no TCP (RFC 3261 18.1.1
+// allows it when TCP is not to be had).
+const udpLargest = 65507 + 200
+
+// errGone is what a transaction says that ended without an answer.
+var errGone = errors.New("sip: no answer")
+
+// quiet sets what the library keeps for the whole process. It would log whole
+// messages, which hold names and numbers, so its log goes nowhere.
+func quiet() {
+	if sip.DefaultLogger().Enabled(context.Background(), slog.LevelError) {
+		sip.SetDefaultLogger(slog.New(slog.DiscardHandler))
+	}
+	if sip.UDPMTUSize < udpLargest {
+		sip.UDPMTUSize = udpLargest
+	}
+}
+
+// listen binds the sockets and starts the library's transports and
+// transactions on them.
+func (e *Endpoint) listen() (err error) {
+	if e.cfg.UDP == "" && e.cfg.TCP == "" {
+		return sotto.FailField("sip", "Give an address to listen on for SIP, like 0.0.0.0:5060.")
+	}
+	quiet()
+	none := slog.New(slog.DiscardHandler)
+	e.tp = sip.NewTransportLayer(net.DefaultResolver, sip.NewParser(), nil,
+		sip.WithTransportLayerLogger(none),
+		sip.WithTransportLayerReadFilter(e.filterUDP),
+		sip.WithTransportLayerTransports(sip.TransportsConfig{
+			TCP: &sip.TransportTCP{WriteTimeout: writeTimeout},
+		}))
+	e.txs = sip.NewTransactionLayer(e.tp,
+		sip.WithTransactionLayerLogger(none),
+		sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}))
+	e.txs.OnRequest(e.receive)
+	if e.cfg.UDP != "" {
+		a, err := net.ResolveUDPAddr("udp", e.cfg.UDP)
+		if err != nil {
+			return sotto.FailCause(sotto.Invalid, "The UDP address for SIP is not host:port.", err)
+		}
+		if e.udp, err = net.ListenUDP("udp", a); err != nil {
+			return sotto.FailCause(sotto.Busy, "The UDP address for SIP cannot be bound: it is in use or not ours.", err)
+		}
+		e.udp.SetReadBuffer(4 << 20) // a burst of calls waits here; the system may grant less
+	}
+	if e.cfg.TCP != "" {
+		if e.tcp, err = net.Listen("tcp", e.cfg.TCP); err != nil {
+			if e.udp != nil {
+				e.udp.Close()
+			}
+			return sotto.FailCause(sotto.Busy, "The TCP address for SIP cannot be bound: it is in use or not ours.", err)
+		}
+		e.spawn(func() { e.tp.ServeTCP(doorman{e.tcp, e}) })
+	}
+	if e.udp != nil {
+		// Whoever sends before the reader runs finds our socket too, and not a
+		// new one of the library's.
+		at := e.udp.LocalAddr().String()
+		e.tp.Pool("UDP").Add(at, &sip.UDPConnection{PacketConn: e.udp, PacketAddr: at, Listener: true})
+		e.spawn(func() { e.tp.ServeUDP(e.udp) })
+	}
+	return nil
+}
+
+// receive is the library's entry for a request of a new transaction. It comes
+// on a goroutine of its own.
+func (e *Endpoint) receive(req *sip.Request, tx *sip.ServerTx) {
+	if !e.enter() {
+		tx.Terminate()
+		return
+	}
+	defer e.work.Done()
+	if !e.guard(func() { e.request(req, tx) }) {
+		e.guard(func() { respond(req, tx, 500, newTag(), nil) })
+	}
+}
+
+// request gives a request to its call, or to whoever begins something with it.
+func (e *Endpoint) request(req *sip.Request, tx *sip.ServerTx) {
+	if !e.checked(req, tx) {
+		return
+	}
+	from, to := tags(req)
+	c := e.findCall(get(req, "call-id"), to, from)
+	switch {
+	case req.Method == sip.ACK:
+		tx.Terminate() // an ACK has no answer, and the library would keep it for ever
+		if c != nil {
+			c.mail.offer(func() { c.acked(req) }, nil)
+		}
+	case c != nil:
+		drop := func() { respond(req, tx, 481, c.tag, nil) }
+		if !c.mail.offer(func() { c.request(req, tx) }, drop) {
+			drop()
+		}
+	case req.Method == sip.REGISTER:
+		e.withPassword(req, tx, e.reg.register)
+	case req.Method == sip.INVITE && to == "":
+		if t := e.trunkOf(source(req).addr.Addr()); t != nil {
+			e.inbound(req, tx, origin{trunk: t})
+			return
+		}
+		e.withPassword(req, tx, e.fromPhone)
+	default:
+		respond(req, tx, 481, newTag(), nil)
+	}
+}
+
+// checked is for what judge could not see: messages on TCP connections that
+// the library opened.
+func (e *Endpoint) checked(req *sip.Request, tx *sip.ServerTx) bool {
+	h := source(req)
+	if !h.tcp {
+		return true
+	}
+	e.mu.Lock()
+	seen := e.byAddr[h.addr] != nil
+	e.mu.Unlock()
+	if seen {
+		return true
+	}
+	_, refusal := message.Parse([]byte(req.String()))
+	if refusal == nil {
+		return true
+	}
+	if refusal.Status == 0 {
+		tx.Terminate()
+		return false
+	}
+	respond(req, tx, refusal.Status, newTag(), nil, refusal.Extra...)
+	return false
+}
+
+// withPassword goes on with then if the sender gave a device's password. Few
+// are looked up at one time.
+func (e *Endpoint) withPassword(req *sip.Request, tx *sip.ServerTx, then func(*sip.Request, *sip.ServerTx, Credentials)) {
+	if e.cfg.Phones == nil {
+		respond(req, tx, 403, newTag(), nil)
+		return
+	}
+	select {
+	case e.workers <- struct{}{}:
+	default:
+		respond(req, tx, 503, newTag(), nil, "Retry-After: 5")
+		return
+	}
+	defer func() { <-e.workers }()
+	if c, ok := e.verify(req, tx); ok {
+		then(req, tx, c)
+	}
+}
+
+// fromPhone begins a call that a telephone places.
+func (e *Endpoint) fromPhone(req *sip.Request, tx *sip.ServerTx, c Credentials) {
+	if e.cfg.AcceptPhone == nil {
+		respond(req, tx, 403, newTag(), nil)
+		return
+	}
+	e.reg.vouch(source(req).addr.Addr())
+	e.inbound(req, tx, origin{device: c.Device})
+}
+
+// send begins a transaction for req on h. on gets each response that counts,
+// in order, or one error; it must not block. The library repeats what needs
+// repeating and acknowledges refusals.
+func (e *Endpoint) send(req *sip.Request, h hop, on func(*sip.Response, error)) *sip.ClientTx {
+	return e.sendVia(req, h, e.via(h, e.newBranch()), on)
+}
+
+// sendVia is send for a Via that is written: a CANCEL has its INVITE's.
+func (e *Endpoint) sendVia(req *sip.Request, h hop, via *sip.ViaHeader, on func(*sip.Response, error)) *sip.ClientTx {
+	e.address(req, h, via)
+	ctx, stop := context.WithTimeout(e.ctxForGoodbye(), 3*time.Second)
+	defer stop()
+	tx, err := e.txs.Request(ctx, req)
+	if err != nil {
+		on(nil, err)
+		return nil
+	}
+	tx.OnRetransmission(func(res *sip.Response) { on(res, nil) })
+	if !e.spawn(func() { listen(tx, on) }) {
+		tx.Terminate()
+		on(nil, errGone)
+	}
+	return tx
+}
+
+// ctxForGoodbye outlives the endpoint's context: a BYE is sent while closing.
+func (e *Endpoint) ctxForGoodbye() context.Context { return context.WithoutCancel(e.ctx) }
+
+// listen hands on the responses of a transaction until the final one.
+func listen(tx *sip.ClientTx, on func(*sip.Response, error)) {
+	for {
+		select {
+		case res := <-tx.Responses():
+			on(res, nil)
+			if res.StatusCode >= 200 {
+				return
+			}
+		case <-tx.Done():
+			on(nil, errGone)
+			return
+		}
+	}
+}
+
+// address says where req goes.
+func (e *Endpoint) address(req *sip.Request, h hop, via *sip.ViaHeader) {
+	req.PrependHeader(via)
+	req.SetTransport(h.network())
+	req.SetDestination(h.addr.String())
+	if !h.tcp && e.udp != nil {
+		a := e.udp.LocalAddr().(*net.UDPAddr)
+		req.Laddr = sip.Addr{IP: a.IP, Port: a.Port, Zone: a.Zone} // our one socket
+	}
+	if a := e.AddrTCP().Addr(); h.tcp && a.IsValid() && !a.IsUnspecified() {
+		req.Laddr = sip.Addr{IP: a.AsSlice()} // peers know us by this address
+	}
+}
+
+// cancelOf makes the CANCEL of an INVITE (RFC 3261 9.1).
+func cancelOf(invite *sip.Request) (*sip.Request, *sip.ViaHeader) {
+	c := sip.NewRequest(sip.CANCEL, invite.Recipient)
+	for _, name := range []string{"Route", "From", "To", "Call-ID"} {
+		for _, v := range invite.GetHeaders(name) {
+			c.AppendHeader(sip.NewHeader(name, v.Value()))
+		}
+	}
+	c.AppendHeader(&sip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: sip.CANCEL})
+	finish(c, nil, nil)
+	return c, invite.Via().Clone()
+}
+
+// finish adds what every request of ours ends with.
+func finish(req *sip.Request, lines []string, body []byte) {
+	hops := sip.MaxForwardsHeader(70)
+	req.AppendHeader(&hops)
+	addLines(req, lines)
+	if len(body) > 0 {
+		req.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+	}
+	req.SetBody(body)
+}
+
+// via makes the Via of a request that leaves on h.
+func (e *Endpoint) via(h hop, branch string) *sip.ViaHeader {
+	v := &sip.ViaHeader{
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: h.network(),
+		Host: e.localHost(h).String(), Port: int(e.localPort(h)),
+	}
+	v.Params.Add("branch", branch)
+	if !h.tcp {
+		v.Params.Add("rport", "")
+	}
+	return v
+}
+
+// contact is how peers on h reach us in a dialog.
+func (e *Endpoint) contact(h hop) string {
+	s := "<sip:" + net.JoinHostPort(e.localHost(h).String(), strconv.Itoa(int(e.localPort(h))))
+	if h.tcp {
+		s += ";transport=tcp"
+	}
+	return s + ">"
+}
+
+// localHost is our address as a peer at h should see it.
+func (e *Endpoint) localHost(h hop) netip.Addr {
+	if e.cfg.Advertise.IsValid() {
+		return e.cfg.Advertise
+	}
+	bound := e.Addr()
+	if h.tcp && e.tcp != nil || e.udp == nil {
+		bound = e.AddrTCP()
+	}
+	if bound.Addr().IsValid() && !bound.Addr().IsUnspecified() {
+		return bound.Addr()
+	}
+	return e.route(h.addr.Addr())
+}
+
+// localPort is the port on which peers reach us.
+func (e *Endpoint) localPort(h hop) uint16 {
+	if h.tcp && e.tcp != nil || e.udp == nil {
+		return e.AddrTCP().Port()
+	}
+	return e.Addr().Port()
+}
+
+// route asks the system from which of our addresses packets to a leave.
+func (e *Endpoint) route(a netip.Addr) netip.Addr {
+	e.mu.Lock()
+	local, known := e.locals[a]
+	e.mu.Unlock()
+	if known {
+		return local
+	}
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 5060)))
+	if err != nil {
+		return netip.IPv4Unspecified()
+	}
+	defer c.Close()
+	local = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	e.mu.Lock()
+	if len(e.locals) > 1024 {
+		clear(e.locals)
+	}
+	e.locals[a] = local
+	e.mu.Unlock()
+	return local
+}
+
+// hostPart writes an address as the host of a URI.
+func hostPart(a netip.Addr) string {
+	if a.Is6() {
+		return "[" + a.String() + "]"
+	}
+	return a.String()
+}

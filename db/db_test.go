@@ -173,6 +173,18 @@ func TestIDsGrowWhenTheClockGoesBack(t *testing.T) {
 	})
 }
 
+func TestIDTellsItsTime(t *testing.T) {
+	at := time.Date(2031, 5, 4, 3, 2, 1, 7e6, time.UTC)
+	d := dbtest.Open(t, db.Config{Path: filepath.Join(t.TempDir(), "sotto.db"), Create: true, Clock: func() time.Time { return at }})
+	var id int64
+	if err := d.Read(context.Background(), func(tx *db.Tx) error { id = tx.NewID(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := db.IDTime(id); !got.Equal(at) {
+		t.Errorf("IDTime(%d) = %v, want %v", id, got, at)
+	}
+}
+
 func TestCountersHaveNoGaps(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		ctx := context.Background()

@@ -30,6 +30,12 @@ func (s *idSource) next(now time.Time) int64 {
 	return s.last << 4
 }
 
+// IDTime returns when an id was given out, to the millisecond, unless the
+// clock stood still or went back. Counted numbers (tickets) tell no time.
+func IDTime(id int64) time.Time {
+	return idEpoch.Add(time.Duration(id>>12) * time.Millisecond)
+}
+
 // seedIDs starts behind the greatest id in the database, so that a clock that
 // was set back cannot give an id twice.
 func (d *DB) seedIDs(ctx context.Context) error {

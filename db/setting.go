@@ -1,0 +1,72 @@
+package db
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"sotto"
+)
+
+// SettingName is one of the settings an administrator may change. The list is
+// closed: the table holds numbers and nothing a person said.
+type SettingName string
+
+// The settings.
+const (
+	TicketPurgeDays SettingName = "ticket_purge_days" // from a ticket's deletion until it goes for good; 0 is at once
+	AttachmentMaxMB SettingName = "attachment_max_mb" // the largest file, in units of 1024 × 1024 bytes
+	UploadKeepDays  SettingName = "upload_keep_days"  // how long a file waits to be put on a comment
+)
+
+// bounds returns the smallest and largest value a setting takes.
+func (s SettingName) bounds() (lowest, highest int64, known bool) {
+	switch s {
+	case TicketPurgeDays:
+		return 0, 365, true
+	case AttachmentMaxMB:
+		return 1, 1024, true
+	case UploadKeepDays:
+		return 1, 30, true
+	}
+	return 0, 0, false
+}
+
+// SettingNames returns every setting.
+func SettingNames() []SettingName {
+	return []SettingName{TicketPurgeDays, AttachmentMaxMB, UploadKeepDays}
+}
+
+// Setting returns what an administrator set, or fallback if nobody did.
+func Setting(tx *Tx, name SettingName, fallback int64) (n int64, err error) {
+	defer sotto.Wrap(&err, "db.Setting(%s)", name)
+	if _, _, known := name.bounds(); !known {
+		return 0, errNoSetting()
+	}
+	v, err := One(tx, Text, "SELECT value FROM setting WHERE name = $1", string(name))
+	if errors.Is(err, ErrNone) {
+		return fallback, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(v, 10, 64)
+}
+
+// SetSetting changes a setting. An unknown name or a value out of bounds is
+// Invalid and changes nothing. The caller writes the audit entry.
+func SetSetting(tx *Tx, name SettingName, value int64) (err error) {
+	lowest, highest, known := name.bounds()
+	if !known {
+		return errNoSetting()
+	}
+	if value < lowest || value > highest {
+		return sotto.FailField(string(name), fmt.Sprintf("The value must be from %d to %d.", lowest, highest))
+	}
+	defer sotto.Wrap(&err, "db.SetSetting(%s)", name)
+	_, err = tx.Exec(`INSERT INTO setting (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, string(name), strconv.FormatInt(value, 10))
+	return err
+}
+
+func errNoSetting() error { return sotto.FailField("setting", "There is no such setting.") }

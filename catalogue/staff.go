@@ -84,10 +84,11 @@ func lines() []Table {
 		{
 			Name: "greeting", Owner: "line", What: "one row for each sound file an administrator put on a line", Edges: []Edge{{Name: "staff", Path: "greeting.uploaded_by", As: Staff, Fate: RowStays}},
 			Columns: []Column{
-				nobody("id", "primary key"), nobody("line_id", "which line"), nobody("category", "greeting, consent, voicemail or wait"),
+				nobody("id", "primary key"), nobody("line_id", "which line"), nobody("category", "what the sound is for, from a closed list"),
 				nobody("locale", "the language spoken"), digest("sha256", "which sound a caller was played, to prove consent later"),
 				nobody("created_at", "since when"),
 				{Name: "uploaded_by", Form: Plain, Whose: []string{"staff"}, Why: "who put it there", Basis: Interest, Keep: WithRow, Export: "greetings[].uploaded_by", Correct: Fact, Erase: Pseudonym},
+				nobody("replaced_at", "since when another sound is played; the old one is kept, because consent rests on it"),
 			},
 			Indexes: []string{"greeting_line"},
 		},

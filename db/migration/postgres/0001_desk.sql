@@ -151,9 +151,10 @@ CREATE TABLE greeting (
   locale TEXT NOT NULL,
   sha256 BYTEA NOT NULL,
   created_at BIGINT NOT NULL,
-  uploaded_by BIGINT REFERENCES person (id)
+  uploaded_by BIGINT REFERENCES person (id),
+  replaced_at BIGINT
 );
-CREATE UNIQUE INDEX greeting_line ON greeting (line_id, category, locale);
+CREATE UNIQUE INDEX greeting_line ON greeting (line_id, category, locale) WHERE replaced_at IS NULL;
 
 CREATE TABLE ticket (
   id BIGINT PRIMARY KEY,
@@ -175,7 +176,7 @@ CREATE TABLE ticket (
   purge_at BIGINT,
   previous_status TEXT
 );
-CREATE INDEX ticket_requester ON ticket (requester_id);
+CREATE INDEX ticket_requester ON ticket (requester_id, key_id);
 CREATE INDEX ticket_purge ON ticket (purge_at) WHERE purge_at IS NOT NULL;
 CREATE INDEX ticket_updated ON ticket (updated_at, id);
 
@@ -256,7 +257,7 @@ CREATE TABLE call (
   ended_at BIGINT,
   reason TEXT NOT NULL
 );
-CREATE INDEX call_person ON call (person_id);
+CREATE INDEX call_person ON call (person_id, key_id);
 CREATE INDEX call_agent ON call (agent_id);
 CREATE INDEX call_ticket ON call (ticket_id);
 CREATE INDEX call_open ON call (state) WHERE ended_at IS NULL;

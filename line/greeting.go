@@ -1,0 +1,162 @@
+package line
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+
+	"sotto"
+	"sotto/audit"
+	"sotto/db"
+	"sotto/leg/media"
+	"sotto/locales"
+)
+
+// maxUpload bounds an uploaded file: ten minutes at 48 kHz stereo.
+const maxUpload = 120 << 20
+
+// Uploaded is a sound an administrator put on a line.
+type Uploaded struct {
+	ID         int64
+	Category   Category
+	Locale     string
+	CreatedAt  time.Time
+	UploadedBy sotto.PersonID // 0 once that person is erased, or for the operator
+}
+
+// SetSound puts a sound of the administrator's on a line in place of the one
+// it played. wav is a WAV file as media.ParseWAV reads it; it is kept at 8 kHz.
+// The sound it replaces is kept, since callers' consent may rest on it.
+func (ll *Lines) SetSound(ctx context.Context, actor sotto.Actor, id sotto.LineID, c Category, locale string, wav []byte) (err error) {
+	defer sotto.Wrap(&err, "line.SetSound(%d, %s)", id, c)
+	if err := canChange(actor, c, locale); err != nil {
+		return err
+	}
+	if len(wav) > maxUpload {
+		return sotto.FailField("file", "The file is too large. A sound is at most ten minutes.")
+	}
+	clip, err := media.ParseWAV(wav)
+	if err != nil {
+		return err
+	}
+	file := wavFile(clip)
+	row, err := ll.newID(ctx)
+	if err != nil {
+		return err
+	}
+	if err := ll.blobs.Put(greetingClass(), row, bytes.NewReader(file)); err != nil {
+		return err
+	}
+	err = ll.change(ctx, actor, id, c, locale, func(tx *db.Tx) error {
+		sum := sha256.Sum256(file)
+		_, err := tx.Exec(ll.q["InsertGreeting"], row, int64(id), string(c), locale, sum[:], db.Millis(tx.Now), db.OrNull(actor.Person))
+		return err
+	})
+	if err != nil {
+		_, gone := ll.blobs.Delete(greetingClass(), row)
+		return errors.Join(err, gone)
+	}
+	return nil
+}
+
+// ResetSound lets a line play the desk's own sound again.
+func (ll *Lines) ResetSound(ctx context.Context, actor sotto.Actor, id sotto.LineID, c Category, locale string) (err error) {
+	defer sotto.Wrap(&err, "line.ResetSound(%d, %s)", id, c)
+	if err := canChange(actor, c, locale); err != nil {
+		return err
+	}
+	return ll.change(ctx, actor, id, c, locale, func(*db.Tx) error { return nil })
+}
+
+// Sounds returns the sounds that administrators put on a line. What is not
+// among them is the desk's own.
+func (ll *Lines) Sounds(ctx context.Context, id sotto.LineID) (all []Uploaded, err error) {
+	defer sotto.Wrap(&err, "line.Sounds(%d)", id)
+	err = ll.db.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(tx, scanUploaded, ll.q["Greetings"], int64(id))
+		return err
+	})
+	return all, err
+}
+
+func scanUploaded(s db.Scanner) (u Uploaded, err error) {
+	var created int64
+	var category string
+	var by *int64
+	err = s.Scan(&u.ID, &category, &u.Locale, &created, &by)
+	u.Category, u.CreatedAt, u.UploadedBy = Category(category), db.Time(created), sotto.PersonID(db.Value(by))
+	return u, err
+}
+
+func canChange(actor sotto.Actor, c Category, locale string) error {
+	if !actor.IsAdmin() {
+		return sotto.Fail(sotto.Denied, "Only an administrator may change what a line says.")
+	}
+	if !slices.Contains(Categories(), c) {
+		return sotto.FailField("category", "There is no such category of sounds.")
+	}
+	if !locales.Speaks(locale) {
+		return sotto.FailField("locale", "The language of a sound is en or fr.")
+	}
+	return nil
+}
+
+// change takes the sound of a category out of use and lets put add another.
+func (ll *Lines) change(ctx context.Context, actor sotto.Actor, id sotto.LineID, c Category, locale string, put func(*db.Tx) error) error {
+	return ll.db.Write(ctx, func(tx *db.Tx) error {
+		if _, err := ll.living(tx, id); err != nil {
+			return err
+		}
+		if err := tx.Lock("line"); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ll.q["ReplaceGreeting"], int64(id), string(c), locale, db.Millis(tx.Now)); err != nil {
+			return err
+		}
+		if err := put(tx); err != nil {
+			return err
+		}
+		return ll.audit.Add(tx, actor, audit.Entry{Action: audit.Update, Source: audit.Greeting, SourceID: int64(id)})
+	})
+}
+
+func (ll *Lines) newID(ctx context.Context) (id int64, err error) {
+	err = ll.db.Read(ctx, func(tx *db.Tx) error {
+		id = tx.NewID()
+		return nil
+	})
+	return id, err
+}
+
+// wavFile is a clip as a WAV file: 8 kHz, mono, µ-law (RFC 2361 A).
+func wavFile(c media.Clip) []byte {
+	n := uint32(len(c.Mulaw))
+	b := make([]byte, 0, 58+len(c.Mulaw)+1)
+	four := func(v uint32) { b = binary.LittleEndian.AppendUint32(b, v) }
+	two := func(v uint16) { b = binary.LittleEndian.AppendUint16(b, v) }
+	b = append(b, "RIFF"...)
+	four(50 + n + n&1)
+	b = append(b, "WAVEfmt "...)
+	four(18)
+	two(7) // µ-law
+	two(1)
+	four(media.SampleRate)
+	four(media.SampleRate)
+	two(1)
+	two(8)
+	two(0)
+	b = append(b, "fact"...)
+	four(4)
+	four(n)
+	b = append(b, "data"...)
+	four(n)
+	b = append(b, c.Mulaw...)
+	if n&1 == 1 {
+		b = append(b, 0)
+	}
+	return b
+}

@@ -2,6 +2,7 @@ package person
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ func NormalNumber(raw, region string) (string, error) {
 		return "", sotto.FailField("phone", "This is not a telephone number. Write it with its country code, as +33 1 99 00 12 34.")
 	}
 	n, err := phonenumbers.Parse(raw, region)
-	if err != nil {
+	if err != nil || !phonenumbers.IsPossibleNumber(n) {
 		return digits, nil
 	}
 	return phonenumbers.Format(n, phonenumbers.E164), nil
@@ -116,6 +117,9 @@ func (pp *People) byAddress(tx *db.Tx, kind Kind, raw string) (sotto.PersonID, e
 // speaks. An empty number is a withheld one and nobody: it is an error to ask.
 func (pp *People) Identify(tx *db.Tx, number, name, locale string) (id sotto.PersonID, key sotto.KeyID, err error) {
 	defer sotto.Wrap(&err, "person.Identify")
+	if err := pp.lockNumber(tx, number); err != nil {
+		return 0, 0, err
+	}
 	id, err = pp.ByNumber(tx, number)
 	if err == nil {
 		k, err := db.One(tx, db.Int, "SELECT key_id FROM person WHERE id = $1", int64(id))
@@ -128,6 +132,15 @@ func (pp *People) Identify(tx *db.Tx, number, name, locale string) (id sotto.Per
 		name = ""
 	}
 	return pp.insert(tx, Draft{Name: strings.ToValidUTF8(name, ""), Locale: locale, Phones: []string{number}})
+}
+
+// lockNumber lets one transaction at a time decide who a number is.
+func (pp *People) lockNumber(tx *db.Tx, number string) error {
+	v, err := pp.normal(Phone, number)
+	if err != nil {
+		return err
+	}
+	return tx.Lock(hex.EncodeToString(pp.addressHash(Phone, v)))
 }
 
 // addAddress writes an address and its look-up row.

@@ -1,0 +1,220 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sotto"
+	"sotto/db"
+)
+
+// Connect writes that an agent is on. also runs first in the same
+// transaction, for what must not be without it (the ticket); it may be nil.
+// If it fails nothing is written and the call stays where it was.
+func (cc *Calls) Connect(ctx context.Context, c *Call, agent sotto.PersonID, also func(*db.Tx) error) (err error) {
+	defer sotto.Wrap(&err, "call.Connect(%d)", c.ID)
+	var now time.Time
+	err = cc.db.Write(ctx, func(tx *db.Tx) error {
+		now = tx.Now
+		if also != nil {
+			if err := also(tx); err != nil {
+				return err
+			}
+		}
+		r := c.row()
+		n, err := tx.Exec(cc.q["Connect"], int64(c.ID), string(Connected), db.OrNull(agent), r.consent, r.answered, db.Millis(now))
+		if err == nil && n == 0 {
+			return sotto.Fail(sotto.Conflict, "The call is over.")
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != Ended {
+		c.state, c.agent, c.connected = Connected, agent, now
+	}
+	return nil
+}
+
+// SetTicket writes which case the call belongs to, in the caller's
+// transaction.
+func (cc *Calls) SetTicket(tx *db.Tx, c *Call, id sotto.TicketID) error {
+	if _, err := tx.Exec(cc.q["SetTicket"], int64(c.ID), db.OrNull(id)); err != nil {
+		return err
+	}
+	tx.After(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.ticket = id
+	})
+	return nil
+}
+
+// ending is the end of a call as it is written.
+type ending struct {
+	call   *Call
+	reason Reason
+	at     time.Time
+	row    row
+	legs   []Leg
+}
+
+// row is what changes during a call.
+type row struct {
+	agent     any
+	consent   string
+	voicemail int64
+	answered  any
+	connected any
+}
+
+func (c *Call) row() row {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return row{
+		agent: db.OrNull(c.agent), consent: c.consent, voicemail: db.Bit(c.voicemail),
+		answered: db.MillisOrNull(c.answered), connected: db.MillisOrNull(c.connected),
+	}
+}
+
+// End writes when and why the call ended, its legs, and in the same
+// transaction what also adds (the ticket); also may be nil. Only the first
+// End of a call counts: the others do nothing and return nil.
+//
+// A call ends whatever happens. If also fails the end is written without it,
+// and also's error is returned. If the database does not take it, it is
+// written with the next Begin or End that succeeds, or by Recover after a
+// restart. ctx may be done already.
+func (cc *Calls) End(ctx context.Context, c *Call, why Reason, also func(*db.Tx) error) (err error) {
+	defer sotto.Wrap(&err, "call.End(%d)", c.ID)
+	if why.Fault() == "" {
+		why = Failed // not of the list: our fault
+	}
+	if !c.close() {
+		return nil
+	}
+	cc.mu.Lock()
+	delete(cc.live, c.ID)
+	cc.mu.Unlock()
+	cc.active.Add(-1)
+	cc.ended.Add(1, string(why))
+	ctx = context.WithoutCancel(ctx)
+	e := ending{call: c, reason: why, at: cc.db.Now(), row: c.row(), legs: c.allLegs()}
+	err = cc.write(ctx, e, also)
+	if err == nil {
+		cc.settle(ctx)
+		return nil
+	}
+	if alone := cc.write(ctx, e, nil); alone != nil {
+		cc.mu.Lock()
+		cc.owed = append(cc.owed, e)
+		cc.mu.Unlock()
+		return errors.Join(err, alone)
+	}
+	return err
+}
+
+// close makes the call ended; false when it was.
+func (c *Call) close() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == Ended {
+		return false
+	}
+	c.state = Ended
+	return true
+}
+
+func (c *Call) allLegs() []Leg {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.legs
+}
+
+// write brings an end to the disk. also comes first, because it may hold the
+// person's row, which erasure holds before the call's.
+func (cc *Calls) write(ctx context.Context, e ending, also func(*db.Tx) error) error {
+	return cc.db.Write(ctx, func(tx *db.Tx) error {
+		if also != nil {
+			if err := also(tx); err != nil {
+				return err
+			}
+		}
+		id := int64(e.call.ID)
+		n, err := tx.Exec(cc.q["End"], id, string(Ended), e.row.agent, e.row.consent, e.row.voicemail, e.row.answered, e.row.connected,
+			db.Millis(e.at), string(e.reason))
+		if err != nil || n == 0 {
+			return err
+		}
+		for _, l := range e.legs {
+			if _, err := tx.Exec(cc.q["InsertLeg"], tx.NewID(), id, db.OrNull(l.Person), string(l.Kind), db.Millis(l.StartedAt),
+				db.MillisOrNull(l.AnsweredAt), db.MillisOrNull(l.EndedAt), string(l.Cause),
+				int64(l.Quality.Received), int64(l.Quality.Lost), l.Quality.Jitter.Microseconds()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// settle writes the ends that are owed, if there are any. What fails again
+// stays owed.
+func (cc *Calls) settle(ctx context.Context) {
+	cc.mu.Lock()
+	owed := cc.owed
+	cc.owed = nil
+	cc.mu.Unlock()
+	for i, e := range owed {
+		if err := cc.write(ctx, e, nil); err != nil {
+			cc.mu.Lock()
+			cc.owed = append(owed[i:], cc.owed...)
+			cc.mu.Unlock()
+			return
+		}
+	}
+}
+
+// Owed returns how many ends are not on the disk yet.
+func (cc *Calls) Owed() int {
+	cc.mu.Lock()
+	defer cc.mu.Unlock()
+	return len(cc.owed)
+}
+
+// Recover ends the calls that a stop without warning left open, at the last
+// moment something is known of each, and returns them. Call it once, before
+// the first Begin.
+func (cc *Calls) Recover(ctx context.Context) (found []Record, err error) {
+	defer sotto.Wrap(&err, "call.Recover")
+	err = cc.db.Write(ctx, func(tx *db.Tx) error {
+		if found, err = db.All(tx, cc.scan, cc.q["Open"]); err != nil {
+			return err
+		}
+		for i := range found {
+			r := &found[i]
+			r.State, r.Reason, r.EndedAt = Ended, Crashed, latest(r.StartedAt, r.AnsweredAt, r.ConnectedAt)
+			if _, err := tx.Exec(cc.q["Crash"], int64(r.ID), string(Ended), db.Millis(r.EndedAt), string(Crashed)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && len(found) > 0 {
+		cc.ended.Add(float64(len(found)), string(Crashed))
+		cc.log.Warn("calls were cut off when the desk stopped", "count", len(found))
+	}
+	return found, err
+}
+
+func latest(times ...time.Time) (last time.Time) {
+	for _, t := range times {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}

@@ -396,3 +396,19 @@ func TestDispatcherOutlivesItsDatabase(t *testing.T) {
 		}
 	})
 }
+
+func TestAClockThatJumpsDoesNotRunAJobTwice(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB, c *clock) {
+		j := job.New(d, job.Config{Log: obstest.New(t).Log()})
+		j.Handle("a", func(context.Context, int64) error {
+			c.pass(1000 * time.Hour)
+			runDue(t, j, 0) // it is still running here
+			return nil
+		})
+		enqueue(t, d, j, "a", 1, c.now())
+		runDue(t, j, 1)
+		if s := states(t, d); s[0].State != "done" {
+			t.Errorf("rows = %+v", s)
+		}
+	})
+}

@@ -34,6 +34,7 @@ type config struct {
 	engines  string
 	sink     string
 	latch    bool
+	gather   time.Duration
 	serve    bool
 	stall    bool
 }
@@ -50,6 +51,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	f.StringVar(&c.engines, "engines", "sotto,rtpengine-pcap,rtpengine", "what to measure, by commas")
 	f.StringVar(&c.sink, "sink", "count", "what taps both parties of each call in sotto: count or none")
 	f.BoolVar(&c.latch, "latch", false, "let sotto's parties be found by their packets (one socket each at first)")
+	f.DurationVar(&c.gather, "gather", 0, "how long sotto lets packets gather; 0 is its default, less is never")
 	f.BoolVar(&c.stall, "stall", true, "stop each engine for 400 ms and measure the delay one second later")
 	f.BoolVar(&c.serve, "serve", false, "be the engine (used by the benchmark itself)")
 	if err := f.Parse(args); err != nil {
@@ -61,7 +63,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	var err error
 	if c.serve {
-		err = serve(c.sink, c.latch, stdin, stdout)
+		err = serve(c, stdin, stdout)
 	} else {
 		err = compare(c, stdout)
 	}
@@ -84,7 +86,7 @@ type relay interface {
 func start(name string, c config) (relay, error) {
 	switch name {
 	case "sotto":
-		return startOurs(c.sink, c.latch)
+		return startOurs(c)
 	case "rtpengine", "rtpengine-pcap":
 		return startRTPEngine(name == "rtpengine-pcap")
 	}

@@ -43,8 +43,8 @@ type (
 
 // serve is the relay's own process: it bridges what it is asked for on
 // standard input until that ends, then says what it counted.
-func serve(sink string, latch bool, in io.Reader, out io.Writer) error {
-	e, err := media.Open(media.Config{Addr: netip.MustParseAddr("127.0.0.1")})
+func serve(c config, in io.Reader, out io.Writer) error {
+	e, err := media.Open(media.Config{Addr: netip.MustParseAddr("127.0.0.1"), Gather: c.gather})
 	if err != nil {
 		return err
 	}
@@ -66,17 +66,17 @@ func serve(sink string, latch bool, in io.Reader, out io.Writer) error {
 		}
 		var ports [2]*media.Port
 		for i, a := range []netip.AddrPort{r.A, r.B} {
-			if ports[i], err = e.NewPortFor(media.Peer{Addr: a, Fixed: !latch}); err != nil {
+			if ports[i], err = e.NewPortFor(media.Peer{Addr: a, Fixed: !c.latch}); err != nil {
 				return err
 			}
 			if err := ports[i].Connect(media.Remote{Addr: a, Send: true, Receive: true}); err != nil {
 				return err
 			}
-			if sinks[sink] != nil {
-				s := sinks[sink]()
+			if sinks[c.sink] != nil {
+				s := sinks[c.sink]()
 				ports[i].Tap(s)
-				if c, ok := s.(*counter); ok {
-					counters = append(counters, c)
+				if n, ok := s.(*counter); ok {
+					counters = append(counters, n)
 				}
 			}
 		}
@@ -95,12 +95,12 @@ type ours struct {
 	from *json.Decoder
 }
 
-func startOurs(sink string, latch bool) (*ours, error) {
+func startOurs(c config) (*ours, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	o := &ours{cmd: exec.Command(self, "-serve", "-sink", sink, fmt.Sprintf("-latch=%v", latch))}
+	o := &ours{cmd: exec.Command(self, "-serve", "-sink", c.sink, fmt.Sprintf("-latch=%v", c.latch), "-gather", c.gather.String())}
 	o.cmd.Stderr = os.Stderr
 	if o.in, err = o.cmd.StdinPipe(); err != nil {
 		return nil, err

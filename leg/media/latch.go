@@ -6,7 +6,6 @@ import (
 )
 
 const (
-	defaultLatchWindow = 2 * time.Second
 	// quarantine is how long the address of a party that has gone is watched,
 	// so that late packets of the old call never reach a new one.
 	quarantine = 2 * time.Second
@@ -48,6 +47,7 @@ func (l *latch) try(src netip.AddrPort, p *packet) bool {
 
 // ban is what is left of a party that has gone.
 type ban struct {
+	by    *Port // whose address it was; for that port it is none
 	until time.Duration
 	known bool // ssrc is the old stream; else any stream is
 	ssrc  uint32

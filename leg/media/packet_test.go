@@ -239,3 +239,54 @@ func TestPanicOfOursClosesTheOnePort(t *testing.T) {
 		t.Errorf("%d panics counted, want 1", n)
 	}
 }
+
+// TestPromptIsNotDelayedByAStall steps a prompt by hand through a stall.
+func TestPromptIsNotDelayedByAStall(t *testing.T) {
+	e, err := Open(Config{Addr: netip.MustParseAddr("127.0.0.1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	p, err := e.NewPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Remote{Addr: netip.AddrPortFrom(e.cfg.Addr, 9), Send: true}
+	if err := p.Connect(r); err != nil {
+		t.Fatal(err)
+	}
+	clip := Clip{Mulaw: make([]byte, 160*50)}
+	start := e.now()
+	q := &prompt{p: p, clip: clip, source: 1 << 40, due: start}
+	p.prompt = q
+	w := &worker{e: e, out: newOutbox(e)}
+	at := func(d time.Duration) (sent uint64, ts uint32) {
+		before, ts := e.counters.out.Load(), p.out.ts
+		if over, err := q.step(w, start+d); over || err != nil {
+			t.Fatalf("over at %v: %v", d, err)
+		}
+		w.flush()
+		return e.counters.out.Load() - before, p.out.ts - ts
+	}
+	at(0)
+	if n, ts := at(20 * time.Millisecond); n != 1 || ts != 160 {
+		t.Fatalf("in step: %d packets, timestamp +%d; want 1, +160", n, ts)
+	}
+	// 400 ms later: frames 2 to 17 are gone, 18 to 21 go out at once, and the
+	// next is in step again.
+	if n, ts := at(420 * time.Millisecond); n != 4 || ts != 20*160 {
+		t.Errorf("after the stall: %d packets, timestamp +%d; want 4, +3200", n, ts)
+	}
+	if n := e.counters.lateFrames.Load(); n != 16 {
+		t.Errorf("%d frames skipped, want 16", n)
+	}
+	if n, _ := at(430 * time.Millisecond); n != 0 {
+		t.Errorf("%d packets too early", n)
+	}
+	if n, ts := at(440 * time.Millisecond); n != 1 || ts != 160 {
+		t.Errorf("in step again: %d packets, timestamp +%d; want 1, +160", n, ts)
+	}
+	if over, err := q.step(w, start+time.Second+20*time.Millisecond); !over || err != nil {
+		t.Errorf("at the end: over %v, %v", over, err)
+	}
+}

@@ -258,4 +258,3 @@ func playing(t *testing.T, p *media.Port, hz float64) (stop func()) {
 	t.Cleanup(func() { cancel(); <-done })
 	return func() { cancel(); <-done }
 }
-

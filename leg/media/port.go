@@ -89,7 +89,9 @@ func (p *Port) Connect(r Remote) (err error) {
 	}
 	p.leave(now)
 	p.connected, p.remote = true, r
-	p.ban = p.s.gone[r.Addr]
+	if p.ban = p.s.gone[r.Addr]; p.ban.by == p {
+		p.ban = ban{} // it comes back to where it was
+	}
 	p.latch = latch{fixed: p.latch.fixed, until: now + p.e.cfg.LatchWindow}
 	if !p.latch.fixed {
 		p.s.wait(p)
@@ -111,7 +113,7 @@ func (p *Port) leave(now time.Duration) {
 	for _, a := range []netip.AddrPort{p.remote.Addr, p.source} {
 		if p.s.find(a) == p {
 			p.s.remove(a)
-			p.s.gone[a] = ban{until: now + quarantine, known: p.in.started, ssrc: p.in.ssrc}
+			p.s.gone[a] = ban{by: p, until: now + quarantine, known: p.in.started, ssrc: p.in.ssrc}
 		}
 	}
 }

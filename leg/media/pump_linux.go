@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -72,13 +73,19 @@ type pump struct {
 	box    [batch]datagram
 	msgs   [batch]message
 
+	gather time.Duration // 0 or less is never
+	since  time.Duration // when counting began
+	count  int           // packets since then
+	busy   bool
+
 	mu      sync.Mutex
 	sockets map[int32]*socket
 	closed  bool
 }
 
 func newPump(e *Engine) (*pump, error) {
-	p := &pump{w: worker{e: e, out: newOutbox(e), pushes: make([]push, 0, batch)}, sockets: map[int32]*socket{}}
+	p := &pump{w: worker{e: e, out: newOutbox(e), pushes: make([]push, 0, batch)},
+		gather: e.cfg.Gather, sockets: map[int32]*socket{}}
 	var err error
 	if p.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -128,7 +135,32 @@ func (p *pump) run() {
 		if p.ended() {
 			return
 		}
-		p.drain(p.events[:max(n, 0)])
+		p.count += p.drain(p.events[:max(n, 0)])
+		p.rest()
+	}
+}
+
+// restWindow is how often a pump decides whether it is busy, and worthRest
+// how many packets must gather in a rest to be worth it: to fall asleep and
+// wake costs as much as to move three.
+const (
+	restWindow = 4 * time.Millisecond
+	worthRest  = 3
+)
+
+// rest lets packets gather when many come, so that one system call moves
+// several. Who waits in the poll instead is woken for each.
+func (p *pump) rest() {
+	if now := p.w.e.now(); now-p.since >= restWindow {
+		p.busy = time.Duration(p.count)*p.gather >= worthRest*(now-p.since)
+		p.since, p.count = now, 0
+		// A goroutine that only makes system calls looks like a hog to the
+		// runtime after 10 ms, and its watchdog then wakes every 20 µs.
+		runtime.Gosched()
+	}
+	if p.busy {
+		t := unix.NsecToTimespec(int64(p.gather))
+		_ = unix.Nanosleep(&t, nil) // a signal may end it early
 	}
 }
 
@@ -139,8 +171,9 @@ func (p *pump) ended() bool {
 }
 
 // drain reads the ready sockets, up to a batch from all together before it
-// sends, and one batch from each at most: what is left is ready again at once.
-func (p *pump) drain(ready []unix.EpollEvent) {
+// sends, and one batch from each at most: what is left is ready again at
+// once. It returns how many packets there were.
+func (p *pump) drain(ready []unix.EpollEvent) (moved int) {
 	got := 0
 	for i := range ready {
 		p.mu.Lock()
@@ -153,9 +186,12 @@ func (p *pump) drain(ready []unix.EpollEvent) {
 			p.w.flush()
 			got = 0
 		}
-		got += p.read(s, got)
+		n := p.read(s, got)
+		got += n
+		moved += n
 	}
 	p.w.flush()
+	return moved
 }
 
 // read takes what s has into the free buffers, those after from.

@@ -3,6 +3,7 @@ package person
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,8 @@ type Change struct {
 	ExternalID *string
 	Locale     *string
 	Suspended  *bool
+	Phone      *string // corrects the first number, or adds it when there is none
+	Email      *string // adds an e-mail address, unless the person has it
 }
 
 // Update changes a person; look-up rows follow in the same transaction.
@@ -59,10 +62,38 @@ func (pp *People) apply(tx *db.Tx, p Person, c Change) error {
 		d.Locale, db.Millis(tx.Now), db.MillisOrNull(p.SuspendedAt)); err != nil {
 		return err
 	}
-	if d.Name == p.Name {
-		return nil
+	if err := pp.applyAddresses(tx, p, c); err != nil || d.Name == p.Name {
+		return err
 	}
 	return pp.indexName(tx, p.ID, d.Name)
+}
+
+func (pp *People) applyAddresses(tx *db.Tx, p Person, c Change) error {
+	if c.Phone != nil {
+		if err := pp.applyPhone(tx, p, *c.Phone); err != nil {
+			return err
+		}
+	}
+	if c.Email == nil {
+		return nil
+	}
+	v, err := pp.normal(Email, *c.Email)
+	if err != nil || slices.ContainsFunc(p.Addresses, func(a Address) bool { return a.Kind == Email && a.Value == v }) {
+		return err
+	}
+	_, err = pp.addAddress(tx, p.ID, p.Key, Address{Kind: Email, Value: v, Primary: p.Email() == ""})
+	return err
+}
+
+func (pp *People) applyPhone(tx *db.Tx, p Person, number string) error {
+	first := p.Phone()
+	for _, a := range p.Addresses {
+		if a.Kind == Phone && a.Value == first {
+			return pp.setAddress(tx, p, a.ID, number)
+		}
+	}
+	_, err := pp.addAddress(tx, p.ID, p.Key, Address{Kind: Phone, Value: number, Primary: true})
+	return err
 }
 
 func set[T any](to *T, from *T) {

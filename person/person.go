@@ -291,45 +291,6 @@ func (pp *People) fill(tx *db.Tx, p *Person) (err error) {
 	return err
 }
 
-// Filter says which people List returns. Pages are by id.
-type Filter struct {
-	After   sotto.PersonID
-	Limit   int        // at most 100; 0 is 100
-	Role    sotto.Role // "" is every role
-	Deleted bool       // the deleted ones instead of the living, erased ones included
-}
-
-// List returns a page of people by id.
-func (pp *People) List(ctx context.Context, f Filter) (page []Person, err error) {
-	defer sotto.Wrap(&err, "person.List")
-	if f.Limit <= 0 || f.Limit > 100 {
-		f.Limit = 100
-	}
-	err = pp.db.Read(ctx, func(tx *db.Tx) error {
-		if f.Deleted {
-			page, err = db.All(tx, pp.scan, pp.q["ListErased"], int64(f.After), f.Limit)
-		} else {
-			page, err = db.All(tx, pp.scan, pp.q["List"], int64(f.After), 0, string(f.Role), f.Limit)
-		}
-		for i := range page {
-			if err == nil {
-				err = pp.fill(tx, &page[i])
-			}
-		}
-		return err
-	})
-	return page, err
-}
-
-// Count returns how many people there are, the deleted not counted.
-func (pp *People) Count(ctx context.Context) (n int64, err error) {
-	err = pp.db.Read(ctx, func(tx *db.Tx) error {
-		n, err = db.One(tx, db.Int, pp.q["Count"])
-		return err
-	})
-	return n, err
-}
-
 // Live fails with Gone unless the person may still be written about. On
 // PostgreSQL it also holds the row, so that an erasure that begins meanwhile
 // waits for this transaction and then sees what it wrote.

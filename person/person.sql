@@ -11,19 +11,18 @@ FROM person WHERE id = $1;
 SELECT id, key_id, role, name, notes, details, external_id, locale, created_at, updated_at,
        suspended_at, deleted_at, frozen_at, erased_at
 FROM person
-WHERE id > $1 AND erased_at IS NULL AND frozen_at IS NULL
-  AND (deleted_at IS NULL) = ($2 = 0) AND ($3 = '' OR role = $3)
-ORDER BY id LIMIT $4;
+WHERE id > $1 AND id < $2 AND (deleted_at IS NOT NULL) = ($3 = 1) AND ($4 = '' OR role = $4)
+ORDER BY id LIMIT $5 OFFSET $6;
 
--- name: ListErased
+-- name: ListBackwards
 SELECT id, key_id, role, name, notes, details, external_id, locale, created_at, updated_at,
        suspended_at, deleted_at, frozen_at, erased_at
 FROM person
-WHERE id > $1 AND deleted_at IS NOT NULL
-ORDER BY id LIMIT $2;
+WHERE id > $1 AND id < $2 AND (deleted_at IS NOT NULL) = ($3 = 1) AND ($4 = '' OR role = $4)
+ORDER BY id DESC LIMIT $5 OFFSET $6;
 
 -- name: Count
-SELECT COUNT(*) FROM person WHERE deleted_at IS NULL AND frozen_at IS NULL;
+SELECT COUNT(*) FROM person WHERE (deleted_at IS NOT NULL) = ($1 = 1) AND ($2 = '' OR role = $2);
 
 -- name: Update
 UPDATE person SET role = $2, name = $3, notes = $4, details = $5, external_id = $6, external_hash = $7,

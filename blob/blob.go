@@ -163,6 +163,35 @@ func (s *Store) Delete(class catalogue.Blob, id int64) (was bool, err error) {
 	return err == nil, err
 }
 
+// Forget removes blobs whose keys are destroyed, so that nothing in them can
+// be read any more: it does not overwrite, and syncs each folder once. It
+// returns how many there were.
+func (s *Store) Forget(class catalogue.Blob, ids ...int64) (n int64, err error) {
+	defer sotto.Wrap(&err, "blob.Forget(%s)", class)
+	folders := map[string]bool{}
+	for _, id := range ids {
+		path, err := s.path(class, id)
+		if err != nil {
+			return n, err
+		}
+		err = os.Remove(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return n, err
+		}
+		n++
+		folders[filepath.Dir(path)] = true
+	}
+	for dir := range folders {
+		if err := syncDir(dir); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
 // Each calls f with the id of every blob of a class, in no order.
 func (s *Store) Each(class catalogue.Blob, f func(id int64) error) error {
 	if class == (catalogue.Blob{}) {

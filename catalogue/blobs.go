@@ -23,6 +23,9 @@ type BlobClass struct {
 	Table  string // the table whose row ids name the files
 	What   string
 	Sealed bool // under the keys of the row; false only for nobody's data
+	// Speaker is the column that names whose voice it is; NULL is the row's
+	// owner. A person is handed over its own voice only. "" for no voice.
+	Speaker string
 	Export string
 	Why    string
 }
@@ -30,7 +33,7 @@ type BlobClass struct {
 // Blobs returns every class of files.
 func Blobs() []BlobClass {
 	return []BlobClass{
-		{Class: CallTrack, Table: "track", What: "one voice of a recording, in sealed chunks", Sealed: true, Export: "audio/{id}.wav", Why: "to hear again what was said"},
+		{Class: CallTrack, Table: "track", Speaker: "agent_id", What: "one voice of a recording, in sealed chunks", Sealed: true, Export: "audio/{id}.wav", Why: "to hear again what was said"},
 		{Class: Attachment, Table: "attachment", What: "a file on a comment, in sealed chunks", Sealed: true, Export: "attachments/{id}", Why: "the requester or an agent added it"},
 		{Class: Upload, Table: "upload", What: "a file sent but not yet put on a comment", Sealed: true, Export: "uploads/{id}", Why: "it is put on a comment next, or expires"},
 		{Class: PersonExport, Table: "export", What: "an archive made for a person", Sealed: true, Export: "-: made by the export itself", Why: "the person asked for a copy (GDPR 15, 20)"},

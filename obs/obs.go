@@ -40,6 +40,7 @@ type Obs struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 	keys     atomic.Int64 // log attributes dropped
+	lines    atomic.Int64 // lines of libraries dropped
 	series   atomic.Int64 // metric values dropped
 }
 
@@ -60,6 +61,9 @@ func New(cfg Config) *Obs {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "sotto_metric_values_dropped_total", Help: "Metric values dropped because their labels were wrong or too many.",
 		}, func() float64 { return float64(o.series.Load()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "sotto_foreign_log_lines_dropped_total", Help: "Lines dropped that libraries wrote to Go's own loggers.",
+		}, func() float64 { return float64(o.lines.Load()) }),
 	)
 	var err error
 	if o.Metrics, err = o.makeMetrics(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net/http/httptest"
 	"strings"
@@ -274,5 +275,20 @@ func TestLogIsSafeForManyGoroutines(t *testing.T) {
 	}
 	if n := bytes.Count(out.Bytes(), []byte("\n")); n != 1000 || o.Dropped() != 1000 {
 		t.Errorf("%d lines, %d dropped, want 1000 of each", n, o.Dropped())
+	}
+}
+
+func TestSilenceDropsWhatLibrariesWrite(t *testing.T) {
+	before, flags, out := slog.Default(), log.Flags(), log.Writer()
+	t.Cleanup(func() { slog.SetDefault(before); log.SetFlags(flags); log.SetOutput(out) })
+	var own bytes.Buffer
+	o := obs.New(obs.Config{Out: &own})
+	o.Silence()
+	log.Printf("http: TLS handshake error from %s", canary)
+	slog.Error(canary)
+	slog.With("a", canary).WithGroup("b").Warn(canary)
+	slog.Info(canary) // not even counted
+	if got := scrape(t, o); own.Len() > 0 || !strings.Contains(got, "\nsotto_foreign_log_lines_dropped_total 3\n") {
+		t.Errorf("written %q, metrics:\n%s", own.String(), got)
 	}
 }

@@ -109,6 +109,23 @@ func (e *Endpoint) judge(b []byte, h hop, s *stream) (pass bool) {
 	return e.judgeNew(m, h, s, who)
 }
 
+// refuseStream answers a message whose end cannot be found, before its
+// connection is closed.
+func (e *Endpoint) refuseStream(b []byte, h hop, s *stream) {
+	if e.whoIs(h.addr.Addr()) == nobody && !e.budget.take(h.addr.Addr()) {
+		return
+	}
+	m, refusal := message.Parse(b)
+	e.malformed.Add(1)
+	switch {
+	case m == nil || !m.IsRequest():
+	case refusal == nil:
+		e.turnAway(m, h, s, 400)
+	case refusal.Status != 0:
+		e.turnAway(m, h, s, refusal.Status, refusal.Extra...)
+	}
+}
+
 // judgeNew decides about a request outside of any dialog.
 func (e *Endpoint) judgeNew(m *message.Message, h hop, s *stream, who rank) bool {
 	switch m.Method {

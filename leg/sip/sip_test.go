@@ -9,7 +9,6 @@ import (
 	gosip "github.com/emiago/sipgo/sip"
 	"go.uber.org/goleak"
 
-	"sotto"
 	"sotto/leg"
 )
 
@@ -164,5 +163,3 @@ func TestTrunkCallIsAnsweredAndHungUp(t *testing.T) {
 		})
 	}
 }
-
-var _ sotto.DeviceID

@@ -66,8 +66,9 @@ type stream struct {
 	known  atomic.Bool // a trunk's, or of somebody who gave a password
 	closed atomic.Bool
 
-	in  []byte // read and not judged yet; the reader's own
-	out []byte // judged and not delivered yet
+	in   []byte // read and not judged yet; the reader's own
+	out  []byte // judged and not delivered yet
+	lost bool   // no message can be found in what comes now
 }
 
 // admit takes a connection into the table. When nobody's connections are too
@@ -108,11 +109,10 @@ func (s *stream) Read(b []byte) (int, error) {
 		}
 		n, err := s.Conn.Read(s.in[len(s.in):cap(s.in)])
 		s.in = s.in[:len(s.in)+n]
-		if open := s.sort(); !open {
-			s.Close()
-			return 0, net.ErrClosed
+		if !s.lost {
+			s.lost = !s.sort()
 		}
-		if err != nil && len(s.out) == 0 {
+		if (err != nil || s.lost) && len(s.out) == 0 {
 			s.Close()
 			return 0, net.ErrClosed // the library logs other errors
 		}
@@ -131,7 +131,7 @@ func (s *stream) sort() (open bool) {
 	for len(left) > 0 {
 		n, err := message.Frame(left)
 		if err != nil {
-			s.e.guard(func() { s.e.judge(left, hop{s.addr, true}, s) })
+			s.e.guard(func() { s.e.refuseStream(left, hop{s.addr, true}, s) })
 			return false
 		}
 		if n == 0 {

@@ -32,6 +32,14 @@ const (
 	MD5    Algorithm = "MD5"
 )
 
+// size is the length of the hash in bytes.
+func (a Algorithm) size() int {
+	if a == SHA256 {
+		return sha256.Size
+	}
+	return md5.Size
+}
+
 // Challenge is what a server asks (WWW-Authenticate, Proxy-Authenticate).
 type Challenge struct {
 	Realm     string
@@ -185,8 +193,11 @@ func ParseCredentials(header string) (Credentials, error) {
 		}
 		c.Qop, c.NC = "auth", uint32(n)
 	}
-	if c.Username == "" || c.Nonce == "" || c.Response == "" {
+	if c.Username == "" || c.Nonce == "" {
 		return Credentials{}, fmt.Errorf("%w: a field is missing", ErrSyntax)
+	}
+	if b, err := hex.DecodeString(c.Response); err != nil || len(b) != c.Algorithm.size() {
+		return Credentials{}, fmt.Errorf("%w: response", ErrSyntax)
 	}
 	return c, nil
 }

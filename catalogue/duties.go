@@ -2,6 +2,7 @@ package catalogue
 
 // duties declares the tables of the duties: requests, erasures, exports, audit.
 func duties() []Table {
+	// long: one table, read from top to end.
 	theirs := []string{"person"}
 	proof := func(name, why, export string) Column {
 		return Column{Name: name, Form: Plain, Whose: theirs, Why: why, Basis: LegalDut, Keep: Accountable, Export: export, Correct: Fact, Erase: Retain}

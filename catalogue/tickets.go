@@ -1,6 +1,7 @@
 package catalogue
 
 func tickets() []Table {
+	// long: one table, read from top to end.
 	owned := []string{"requester"}
 	inside := func(table string) Edge {
 		return Edge{Name: "requester", Path: table + ".ticket_id→ticket.requester_id", As: Caller, Fate: RowGoes}

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"sotto"
@@ -129,8 +130,8 @@ func (c *Client) Do(ctx context.Context, d catalogue.Disclosure, req *http.Reque
 // it: configuration is checked with it at start.
 func (c *Client) Check(address string) error {
 	u, err := url.Parse(address)
-	if err != nil { // its words quote the address
-		return sotto.FailField("url", "This is not a web address.")
+	if err != nil || strings.Contains(address, "#") { // err quotes the address
+		return sotto.FailField("url", "This is not a web address, or it holds a #.")
 	}
 	_, err = c.check(u)
 	return err

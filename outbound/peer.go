@@ -38,7 +38,7 @@ func peerError(ctx context.Context, err error) error {
 		say, word = "The recipient's certificate is not valid for its name.", "tls"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		say, word = "Nothing answers at the recipient's address.", "refused"
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
 		say, word = "The recipient hung up before it had answered.", "hung up"
 	case errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH):
 		say, word = "There is no way to the recipient's address.", "unreachable"

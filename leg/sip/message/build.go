@@ -135,17 +135,16 @@ func appendReceived(b []byte, m *Message, v string, from netip.AddrPort) []byte 
 
 // fillRport gives the rport parameter of a Via value its port.
 func fillRport(v string, port uint16) string {
-	lower := strings.ToLower(v)
-	for at := 0; ; {
-		i := strings.Index(lower[at:], "rport")
-		if i < 0 {
-			return v
+	const name = "rport"
+	for i := 0; i+len(name) <= len(v); i++ {
+		if !strings.EqualFold(v[i:i+len(name)], name) {
+			continue
 		}
-		at += i + len("rport")
-		before := strings.TrimRight(v[:at-len("rport")], " \t")
-		after := strings.TrimLeft(v[at:], " \t")
+		before, after := strings.TrimRight(v[:i], " \t"), strings.TrimLeft(v[i+len(name):], " \t")
 		if strings.HasSuffix(before, ";") && (after == "" || after[0] == ';') {
+			at := i + len(name)
 			return v[:at] + "=" + strconv.Itoa(int(port)) + v[at:]
 		}
 	}
+	return v
 }

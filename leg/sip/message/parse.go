@@ -170,8 +170,10 @@ func (m *Message) readRest() {
 	if a, err := ParseAddress(m.Get(To)); err == nil {
 		m.ToTag, _ = a.Param("tag")
 	}
-	f := strings.Fields(m.Get(CSeq))
-	if len(f) == 2 {
+	// One space, though the RFC allows more: the library would read the second
+	// one as part of the method.
+	v := m.Get(CSeq)
+	if f := strings.Fields(v); len(f) == 2 && len(v) == len(f[0])+1+len(f[1]) {
 		if n, err := strconv.ParseUint(f[0], 10, 31); err == nil && strings.Trim(f[0], "0123456789") == "" {
 			m.Seq, m.SeqOf = uint32(n), f[1]
 		}

@@ -13,9 +13,10 @@ import (
 
 // Breaches reads the Go files of a module that are not tests and returns, as
 // "file:line: what", every log message that is not a string literal and every
-// second door: package log, a logger made or a default logger used outside
-// obs, a metrics library outside obs. A message put together at run time can
-// hold what a person said; nothing could drop it from the line.
+// second door: package log, a logger made (but one that discards) or a default
+// logger used outside obs, a metrics library outside obs. A message put
+// together at run time can hold what a person said; nothing could drop it from
+// the line.
 //
 // It knows loggers by their names: log, logger, Log(), With(…).
 func Breaches(module fs.FS) ([]string, error) {
@@ -88,7 +89,7 @@ func checkCall(call *ast.CallExpr, inObs bool, report func(token.Pos, string)) {
 	at, logs := messageAt[method.Sel.Name]
 	if id, ok := method.X.(*ast.Ident); ok && id.Name == "slog" && !inObs {
 		makes := strings.HasPrefix(method.Sel.Name, "New") || strings.HasSuffix(method.Sel.Name, "Default")
-		if logs || makes || method.Sel.Name == "With" {
+		if logs || (makes && !discards(call)) || method.Sel.Name == "With" {
 			report(call.Pos(), "slog."+method.Sel.Name+": take a logger from obs")
 		}
 		return
@@ -99,6 +100,20 @@ func checkCall(call *ast.CallExpr, inObs bool, report func(token.Pos, string)) {
 	if !isLiteral(call.Args[at]) {
 		report(call.Args[at].Pos(), "the message of a log line must be a string literal")
 	}
+}
+
+// discards reports whether a logger is made that writes nothing:
+// slog.New(slog.DiscardHandler).
+func discards(call *ast.CallExpr) bool {
+	if len(call.Args) != 1 {
+		return false
+	}
+	h, ok := call.Args[0].(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	pkg, ok := h.X.(*ast.Ident)
+	return ok && pkg.Name == "slog" && h.Sel.Name == "DiscardHandler"
 }
 
 func isLogger(x ast.Expr) bool {

@@ -60,6 +60,7 @@ func f() {
 	_ = slog.New(h)
 	slog.SetDefault(l)
 	_ = slog.String("call", "1")
+	_ = slog.New(slog.DiscardHandler)
 }`))},
 		"a/b.go":          {Data: []byte(file("import \"github.com/prometheus/client_golang/prometheus\""))},
 		"a/a_test.go":     {Data: []byte(file("func f() { log.Info(name) }"))},

@@ -22,6 +22,9 @@ SELECT prev FROM audit_entry WHERE id = $1;
 SELECT id, at, actor_id, actor_kind, action, source, source_id, ticket_id, person_id, prev, hash
 FROM audit_entry
 
+-- name: Count
+SELECT COUNT(*) FROM audit_entry
+
 -- name: FirstSince
 SELECT id FROM audit_entry WHERE at >= $1 ORDER BY id LIMIT 1;
 

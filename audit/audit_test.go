@@ -250,6 +250,10 @@ func TestListFilters(t *testing.T) {
 			{"SecondPage", audit.Filter{Limit: 2, After: 4}, []int64{3, 2}, 2},
 			{"LastPage", audit.Filter{Limit: 2, After: 2}, []int64{1}, 0},
 			{"ExactPage", audit.Filter{Limit: 5}, []int64{5, 4, 3, 2, 1}, 0},
+			{"PageBefore", audit.Filter{Limit: 2, Before: 2}, []int64{4, 3}, 3},
+			{"BeforeTheNewest", audit.Filter{Before: 5}, nil, 0},
+			{"Between", audit.Filter{After: 5, Before: 2}, []int64{4, 3}, 0},
+			{"Skip", audit.Filter{Skip: 3}, []int64{2, 1}, 0},
 			{"Together", audit.Filter{Source: audit.Line, Actor: admin.Person, Actions: []audit.Action{audit.Destroy}, From: third, After: 6, Limit: 9}, []int64{5}, 0},
 		}
 		for _, tt := range tests {
@@ -257,6 +261,11 @@ func TestListFilters(t *testing.T) {
 				records, next, err := l.List(context.Background(), admin, tt.filter)
 				if err != nil {
 					t.Fatal(err)
+				}
+				if f := tt.filter; f.Limit == 0 && f.After == 0 && f.Before == 0 && f.Skip == 0 {
+					if n, err := l.Count(context.Background(), admin, f); err != nil || n != int64(len(records)) {
+						t.Errorf("Count = %d, %v, want %d", n, err, len(records))
+					}
 				}
 				var got []int64
 				for _, r := range records {

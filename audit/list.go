@@ -24,6 +24,8 @@ type Filter struct {
 	Actions  []Action
 	From, To time.Time // from inclusive, to exclusive
 	After    int64     // the cursor List returned: records older than it
+	Before   int64     // records newer than it; without After, the page right in front of it
+	Skip     int       // how many of the newest to leave out
 	Limit    int       // 0: 100; at most 1000
 }
 
@@ -42,20 +44,50 @@ func (l *Log) List(ctx context.Context, actor sotto.Actor, f Filter) (records []
 		f.Limit = 100
 	}
 	f.Limit = min(f.Limit, maxList)
+	backwards := f.Before != 0 && f.After == 0
+	order, most := "DESC", f.Limit+1
+	if backwards {
+		order, most = "ASC", f.Limit
+	}
 	where, args := f.where()
-	query := l.q["List"] + where + fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(args)+1)
+	query := l.q["List"] + where + fmt.Sprintf(" ORDER BY id %s LIMIT $%d OFFSET $%d", order, len(args)+1, len(args)+2)
 	err = l.db.Read(ctx, func(tx *db.Tx) (err error) {
-		records, err = db.All(tx, scanRecord, query, append(args, f.Limit+1)...)
+		records, err = db.All(tx, scanRecord, query, append(args, most, f.Skip)...)
 		return err
 	})
 	if err != nil {
 		return nil, 0, err
+	}
+	if backwards {
+		slices.Reverse(records)
+		if len(records) > 0 {
+			next = records[len(records)-1].ID
+		}
 	}
 	if len(records) > f.Limit {
 		records = records[:f.Limit]
 		next = records[f.Limit-1].ID
 	}
 	return records, next, nil
+}
+
+// Count returns how many records List has on all its pages, whatever f's
+// bounds. It is for administrators too.
+func (l *Log) Count(ctx context.Context, actor sotto.Actor, f Filter) (n int64, err error) {
+	defer sotto.Wrap(&err, "audit.Count")
+	if !actor.IsAdmin() {
+		return 0, sotto.Fail(sotto.Denied, "Only administrators may read the audit log.")
+	}
+	if err := f.check(); err != nil {
+		return 0, err
+	}
+	f.After, f.Before = 0, 0
+	where, args := f.where()
+	err = l.db.Read(ctx, func(tx *db.Tx) error {
+		n, err = db.One(tx, db.Int, l.q["Count"]+where, args...)
+		return err
+	})
+	return n, err
 }
 
 func (f Filter) check() error {
@@ -103,6 +135,9 @@ func (f Filter) where() (string, []any) {
 	}
 	if f.After != 0 {
 		add("id <", f.After)
+	}
+	if f.Before != 0 {
+		add("id >", f.Before)
 	}
 	if len(f.Actions) > 0 {
 		var marks []string

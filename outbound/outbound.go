@@ -25,7 +25,6 @@ import (
 
 	"sotto"
 	"sotto/catalogue"
-	"sotto/obs"
 )
 
 // Config says how far the desk reaches. The zero value reaches public
@@ -66,9 +65,6 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Limit <= 0 {
 		cfg.Limit = 64 << 10
-	}
-	if cfg.Log == nil {
-		cfg.Log = obs.Discard().Log()
 	}
 	c := &Client{cfg: cfg, named: map[string]bool{}, places: specialPlaces(), lookup: lookup, dial: dial}
 	for _, h := range cfg.AllowHosts {
@@ -121,8 +117,10 @@ func (c *Client) Do(ctx context.Context, d catalogue.Disclosure, req *http.Reque
 	if err != nil {
 		return Response{}, peerError(ctx, err)
 	}
-	c.cfg.Log.Info("a copy left the desk", "place", d, "status", resp.Status, "bytes", len(resp.Body),
-		"duration_ms", time.Since(began).Milliseconds())
+	if log := c.cfg.Log; log != nil {
+		log.Info("a copy left the desk", "place", d, "status", resp.Status, "bytes", len(resp.Body),
+			"duration_ms", time.Since(began).Milliseconds())
+	}
 	return resp, nil
 }
 

@@ -238,7 +238,10 @@ func TestTheNameIsResolvedOnceAndTheCertificateIsTheNames(t *testing.T) {
 func TestTheSecondAddressIsTriedWhenTheFirstFails(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer s.Close()
-	c := newClient(t, outbound.Config{AllowHosts: []string{"two.example"}})
+	c, err := outbound.New(outbound.Config{AllowHosts: []string{"two.example"}}) // without a log
+	if err != nil {
+		t.Fatal(err)
+	}
 	tried := 0
 	c.Fake(func(string) ([]netip.Addr, error) {
 		return []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("127.0.0.1")}, nil

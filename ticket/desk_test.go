@@ -191,3 +191,5 @@ func wantKind(t *testing.T, what string, err error, kind sotto.Kind, secrets ...
 		}
 	}
 }
+
+func number(a sotto.Actor) string { return fmt.Sprint(int64(a.Person)) }

@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -98,6 +99,7 @@ type figures struct {
 	cpu, rss, p50, p99, loss           []float64 // s per call-minute, kB per call, ms, ms, %
 	stallP50, stallP99, stallLost, gen []float64 // ms, ms, %, s per call-minute
 	said                               string
+	late                               bool // the telephones could not keep up: the machine is busy with something else
 }
 
 // compare measures the engines in turn, in each round, and prints the table.
@@ -120,6 +122,9 @@ func compare(c config, out io.Writer) error {
 		fmt.Fprintf(w, "%s\t%.4f\t%.2f\t%.0f\t%.2f\t%.2f\t%.2f\t%.3f\t%.2f\t%.2f\t%.3f\t%.4f\t\n", name,
 			median(f.cpu), median(f.cpu)/median(first.cpu), median(f.rss), median(f.rss)/median(first.rss),
 			median(f.p50), median(f.p99), median(f.loss), median(f.stallP50), median(f.stallP99), median(f.stallLost), median(f.gen))
+	}
+	if slices.ContainsFunc(all, func(f figures) bool { return f.late }) {
+		fmt.Fprintln(w, "The telephones could not keep up with their own clock. Run it again on a quieter machine or with fewer calls.")
 	}
 	return w.Flush()
 }
@@ -194,8 +199,10 @@ func steady(c config, pid int, p *phones, f *figures, idle int64) error {
 	if err != nil {
 		return err
 	}
+	const perMinute = 2 * 60 * float64(time.Second/interval) // packets of a call
+	minutes := float64(p.spoken) / perMinute
+	f.late = f.late || took > c.duration*21/20
 	p.talk(300 * time.Millisecond) // the last packets come in
-	minutes := float64(c.calls) * took.Minutes()
 	f.cpu = append(f.cpu, (after-before).Seconds()/minutes)
 	f.gen = append(f.gen, (ownAfter-own).Seconds()/minutes)
 	f.rss = append(f.rss, float64(memory-idle)/1024/float64(c.calls))

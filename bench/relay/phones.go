@@ -36,6 +36,7 @@ type phones struct {
 
 	from, to       int64 // the window of send times that counts, in ns
 	sent, received int
+	spoken         int // packets sent since the last count, in the window or not
 	delays         [buckets]uint32
 }
 
@@ -153,7 +154,7 @@ func (p *phones) dial(call, side int, to netip.AddrPort) {
 // count forgets what was measured and counts packets sent from now on.
 func (p *phones) count(from, to time.Time) {
 	p.from, p.to = from.UnixNano(), to.UnixNano()
-	p.sent, p.received = 0, 0
+	p.sent, p.received, p.spoken = 0, 0, 0
 	p.delays = [buckets]uint32{}
 }
 
@@ -207,6 +208,7 @@ func (p *phones) fill(o *outgoing, v int) {
 	binary.BigEndian.PutUint32(b[20:], w.seq)
 	binary.BigEndian.PutUint64(b[24:], uint64(now))
 	w.seq++
+	p.spoken++
 	o.to = w.to
 	host := hostOf(v/2, v%2)
 	info := (*unix.Inet4Pktinfo)(unsafe.Pointer(&o.control[unix.CmsgLen(0)]))

@@ -45,6 +45,7 @@ func startRTPEngine(record bool) (_ *rtpengine, err error) {
 		args = append(args, "--recording-dir="+r.dir, "--recording-method=pcap", "--recording-format=eth")
 	}
 	r.cmd = exec.Command("rtpengine", args...)
+	r.cmd.Dir = r.dir // it tends to dump its core
 	log, err := os.Create(r.dir + "/log")
 	if err != nil {
 		return nil, err

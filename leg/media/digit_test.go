@@ -107,6 +107,8 @@ func TestEachKeyIsReadOnce(t *testing.T) {
 					f.key(pt, k)
 					f.say(frame(1))
 				}
+				eventually(t, "all packets", func() bool { return e.Stats().In == uint64(f.sent) })
+				p.Close()
 				if got := read(p); got != test.want {
 					t.Errorf("read %q, want %q", got, test.want)
 				}

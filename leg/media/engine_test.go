@@ -3,6 +3,7 @@ package media_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -145,6 +146,7 @@ func TestReconnectMovesTheParty(t *testing.T) {
 	defer p.Tap(&ear)()
 	f.say(frame(1))
 	eventually(t, "the first address", func() bool { return len(ear.Frames()) == 1 })
+	eventually(t, "the opening silence", func() bool { return len(f.heard()) == 1 })
 	if err := p.Connect(alaw(g)); err != nil {
 		t.Fatal(err)
 	}
@@ -179,22 +181,25 @@ func TestPtimeIsTheLengthOfOurPackets(t *testing.T) {
 		{0, 160}, {10 * time.Millisecond, 80}, {30 * time.Millisecond, 240}, {60 * time.Millisecond, 480},
 		{25 * time.Millisecond, 160}, {200 * time.Millisecond, 160}, {-time.Second, 160},
 	} {
-		e, f := open(t, media.Config{}), newPhone(t)
-		r := mulaw(f)
-		r.Ptime = test.ptime
-		p := connect(t, e, f, r)
-		if err := p.Play(t.Context(), media.Tone(440, 300*time.Millisecond), false); err != nil {
-			t.Fatal(err)
-		}
-		for _, g := range f.heard() {
-			if len(g.payload) != test.want {
-				t.Errorf("ptime %v: a packet of %d samples, want %d", test.ptime, len(g.payload), test.want)
-				break
+		undisturbed(t, func() error {
+			e, f := open(t, media.Config{}), newPhone(t)
+			r := mulaw(f)
+			r.Ptime = test.ptime
+			p := connect(t, e, f, r)
+			if err := p.Play(t.Context(), media.Tone(440, 300*time.Millisecond), false); err != nil {
+				return err
 			}
-		}
-		if !f.hears(440) {
-			t.Errorf("ptime %v: no tone", test.ptime)
-		}
+			pause(20 * time.Millisecond)
+			for _, g := range f.heard() {
+				if len(g.payload) != test.want {
+					return fmt.Errorf("ptime %v: a packet of %d samples, want %d", test.ptime, len(g.payload), test.want)
+				}
+			}
+			if !f.hears(440) {
+				return fmt.Errorf("ptime %v: no tone", test.ptime)
+			}
+			return nil
+		})
 	}
 }
 

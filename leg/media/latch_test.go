@@ -181,27 +181,6 @@ func TestPartyMaySendFromItsSignallingHost(t *testing.T) {
 	eventually(t, "the party", func() bool { return p.Quality().Received == 1 })
 }
 
-func TestSecondStreamFromTheSameAddressWaitsForSilence(t *testing.T) {
-	e, f := open(t, media.Config{}), newPhone(t)
-	p := connect(t, e, f)
-	var ear mediatest.Ear
-	defer p.Tap(&ear)()
-	own := f.next
-	for range 20 {
-		f.say(frame(1))
-		forged := rtp{ssrc: 99, seq: 1, ts: 5, payload: frame(66)}
-		f.send(forged.bytes())
-	}
-	eventually(t, "20 refused", func() bool { return e.Stats().Dropped[media.ReasonForeignStream] == 20 })
-	pause(70 * time.Millisecond)
-	f.next = rtp{ssrc: own.ssrc + 1, seq: 7, ts: 5}
-	f.say(frame(2))
-	eventually(t, "the new stream", func() bool { return len(ear.Frames()) == 21 })
-	if q := p.Quality(); q.Received != 21 || q.Lost != 0 {
-		t.Errorf("quality %+v, want 21 received and 0 lost", q)
-	}
-}
-
 func TestPortsShareSocketsWhenTheyMay(t *testing.T) {
 	e := open(t, media.Config{})
 	if n := e.Stats().Sockets; n != 4 {

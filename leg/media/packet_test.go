@@ -102,6 +102,30 @@ func TestReceiverAgreesWithASlowModel(t *testing.T) {
 	})
 }
 
+func TestAnotherStreamWaitsForSilence(t *testing.T) {
+	var r receiver
+	now := time.Second
+	for i := range uint16(20) {
+		if why := r.order(&packet{ssrc: 1, seq: 65530 + i}, now); why != kept {
+			t.Fatalf("packet %d: %q", i, why.reason())
+		}
+		if why := r.order(&packet{ssrc: 99, seq: i}, now+switchSilence-1); why != dropForeignStream {
+			t.Fatalf("a forged packet while the party talks: %q", why.reason())
+		}
+		now += 20 * time.Millisecond
+	}
+	now += switchSilence
+	if why := r.order(&packet{ssrc: 2, seq: 7}, now); why != kept || r.run != 1 {
+		t.Errorf("a new stream after silence: %q, run %d", why.reason(), r.run)
+	}
+	if why := r.order(&packet{ssrc: 1, seq: 14}, now); why != dropForeignStream {
+		t.Errorf("a straggler of the old stream: %q", why.reason())
+	}
+	if q := r.report(); q.Received != 21 || q.Lost != 0 {
+		t.Errorf("quality %+v, want 21 received and 0 lost", q)
+	}
+}
+
 // TestSenderKeepsOneTimeline feeds a sender from random sources and checks
 // what a party must be able to rely on.
 func TestSenderKeepsOneTimeline(t *testing.T) {

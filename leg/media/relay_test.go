@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,19 +19,22 @@ func TestPlayedToneIsHeardAtItsFrequency(t *testing.T) {
 		how  func(*phone) media.Remote
 	}{{"mulaw", mulaw}, {"alaw", alaw}} {
 		t.Run(test.name, func(t *testing.T) {
-			e, f := open(t, media.Config{}), newPhone(t)
-			p := connect(t, e, f, test.how(f))
-			began := time.Now()
-			if err := p.Play(t.Context(), media.Tone(440, 500*time.Millisecond), false); err != nil {
-				t.Fatal(err)
-			}
-			if took := time.Since(began); took < 490*time.Millisecond || took > 700*time.Millisecond {
-				t.Errorf("500 ms of prompt took %v", took)
-			}
-			eventually(t, "26 packets", func() bool { return len(f.heard()) >= 26 })
-			if !f.hears(440) {
-				t.Error("the telephone does not hear 440 Hz")
-			}
+			undisturbed(t, func() error {
+				e, f := open(t, media.Config{}), newPhone(t)
+				p := connect(t, e, f, test.how(f))
+				began := time.Now()
+				if err := p.Play(t.Context(), media.Tone(440, 500*time.Millisecond), false); err != nil {
+					return err
+				}
+				if took := time.Since(began); took < 490*time.Millisecond || took > 700*time.Millisecond {
+					return fmt.Errorf("500 ms of prompt took %v", took)
+				}
+				pause(20 * time.Millisecond)
+				if n := len(f.heard()); n != 26 || !f.hears(440) {
+					return fmt.Errorf("the telephone hears 440 Hz: %v, in %d packets, want 26", f.hears(440), n)
+				}
+				return nil
+			})
 		})
 	}
 }
@@ -59,6 +64,7 @@ func TestBridgedPartiesHearEachOther(t *testing.T) {
 			t.Fatal("the tap of the A-law party was given another law")
 		}
 	}
+	eventually(t, "the last frames", func() bool { return len(a.heard()) == 31 && len(b.heard()) == 31 })
 	unbridge()
 	a.forget()
 	b.say(frame(1))
@@ -86,34 +92,41 @@ func TestRelayPassesEqualLawsThroughUnchanged(t *testing.T) {
 }
 
 func TestSourceSwitchesKeepOneStream(t *testing.T) {
-	e := open(t, media.Config{})
-	a, b := newPhone(t), newPhone(t)
-	pa, pb := connect(t, e, a), connect(t, e, b)
-	tone := media.Tone(440, 200*time.Millisecond)
-	if err := pa.Play(t.Context(), tone, false); err != nil {
-		t.Fatal(err)
-	}
-	pause(100 * time.Millisecond)
-	unbridge := media.Bridge(pa, pb)
-	b.hum(media.Mulaw, 1000, 200*time.Millisecond)
-	// In the midst of the talk a prompt takes the ear and gives it back.
-	done := make(chan error, 1)
-	go func() { done <- pa.Play(context.Background(), tone, false) }()
-	b.hum(media.Mulaw, 1000, 600*time.Millisecond)
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	unbridge()
-	if err := pa.Play(t.Context(), tone, false); err != nil {
-		t.Fatal(err)
-	}
-	got := a.heard()
-	eventually(t, "the last frame", func() bool { n := len(got); got = a.heard(); return len(got) == n })
+	undisturbed(t, func() error {
+		e := open(t, media.Config{})
+		a, b := newPhone(t), newPhone(t)
+		pa, pb := connect(t, e, a), connect(t, e, b)
+		tone := media.Tone(440, 200*time.Millisecond)
+		if err := pa.Play(t.Context(), tone, false); err != nil {
+			return err
+		}
+		pause(200 * time.Millisecond)
+		unbridge := media.Bridge(pa, pb)
+		b.hum(media.Mulaw, 1000, 200*time.Millisecond)
+		// In the midst of the talk a prompt takes the ear and gives it back.
+		done := make(chan error, 1)
+		go func() { done <- pa.Play(context.Background(), tone, false) }()
+		b.hum(media.Mulaw, 1000, 600*time.Millisecond)
+		if err := <-done; err != nil {
+			return err
+		}
+		unbridge()
+		if err := pa.Play(t.Context(), tone, false); err != nil {
+			return err
+		}
+		pause(50 * time.Millisecond)
+		return oneStream(a.heard())
+	})
+}
+
+// oneStream checks what a party may rely on: one SSRC, numbers that go on by
+// one, timestamps that go on as time does, and a marker at each of the six
+// sources (silence at Connect, prompt, talk, prompt, talk, prompt).
+func oneStream(got []rtp) error {
+	// Two threads send; at a switch their packets may cross.
+	slices.SortStableFunc(got, func(p, q rtp) int { return int(int16(p.seq - q.seq)) })
 	marks := 0
 	for i, p := range got {
-		if p.ssrc != got[0].ssrc {
-			t.Fatal("the SSRC changed")
-		}
 		if p.marker {
 			marks++
 		}
@@ -121,18 +134,18 @@ func TestSourceSwitchesKeepOneStream(t *testing.T) {
 			continue
 		}
 		last := got[i-1]
-		if p.seq != last.seq+1 {
-			t.Errorf("packet %d: number %d after %d", i, p.seq, last.seq)
+		if p.ssrc != last.ssrc || p.seq != last.seq+1 {
+			return fmt.Errorf("packet %d: stream %x number %d after %x %d", i, p.ssrc, p.seq, last.ssrc, last.seq)
 		}
 		real, stamped := p.at.Sub(last.at), time.Duration(int32(p.ts-last.ts))*time.Second/8000
-		if d := real - stamped; stamped <= 0 || d > 40*time.Millisecond || d < -40*time.Millisecond {
-			t.Errorf("packet %d: the timestamp went on by %v in %v", i, stamped, real)
+		if d := real - stamped; stamped <= 0 || d > 50*time.Millisecond || d < -50*time.Millisecond {
+			return fmt.Errorf("packet %d: the timestamp went on by %v in %v", i, stamped, real)
 		}
 	}
-	// Silence at Connect, prompt, talk, prompt, talk, prompt.
 	if marks != 6 {
-		t.Errorf("%d markers, want 6", marks)
+		return fmt.Errorf("%d markers, want 6", marks)
 	}
+	return nil
 }
 
 func TestNewPlayReplacesTheOld(t *testing.T) {
@@ -164,6 +177,7 @@ func TestPlayEndsWithItsContextAndItsPort(t *testing.T) {
 	if err := <-done; !errors.Is(err, media.ErrClosed) {
 		t.Errorf("Play returned %v, want ErrClosed", err)
 	}
+	pause(50 * time.Millisecond) // what is on its way arrives
 	if err := p.Play(t.Context(), media.Tone(440, time.Minute), true); !errors.Is(err, media.ErrClosed) {
 		t.Errorf("Play after Close returned %v, want ErrClosed", err)
 	}
@@ -175,24 +189,31 @@ func TestPlayEndsWithItsContextAndItsPort(t *testing.T) {
 }
 
 func TestLoopedClipGoesOnWithoutAGap(t *testing.T) {
-	e, f := open(t, media.Config{}), newPhone(t)
-	p := connect(t, e, f)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
 	clip := media.Clip{Mulaw: []byte{1, 2, 3, 4, 5, 6, 7}}
-	_ = p.Play(ctx, clip, true) // it ends by the context
-	var all []byte
-	for _, g := range f.heard()[1:] {
-		all = append(all, g.payload...)
-	}
-	if len(all) < 1000 {
-		t.Fatalf("heard %d samples", len(all))
-	}
-	for i, c := range all {
-		if want := clip.Mulaw[i%7]; c != want {
-			t.Fatalf("sample %d = %d, want %d", i, c, want)
+	undisturbed(t, func() error {
+		e, f := open(t, media.Config{}), newPhone(t)
+		p := connect(t, e, f)
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		if err := p.Play(ctx, clip, true); !errors.Is(err, context.DeadlineExceeded) {
+			return err
 		}
-	}
+		var all []byte
+		for _, g := range f.heard() {
+			if g.payload[0] != 0xFF { // the silence at Connect
+				all = append(all, g.payload...)
+			}
+		}
+		if len(all) < 1000 {
+			return fmt.Errorf("heard %d samples", len(all))
+		}
+		for i, c := range all {
+			if want := clip.Mulaw[i%7]; c != want {
+				return fmt.Errorf("sample %d = %d, want %d", i, c, want)
+			}
+		}
+		return nil
+	})
 }
 
 func TestHoldSilencesAndResumes(t *testing.T) {
@@ -203,7 +224,7 @@ func TestHoldSilencesAndResumes(t *testing.T) {
 	var ear mediatest.Ear
 	defer pa.Tap(&ear)()
 	a.say(frame(1))
-	eventually(t, "sound before hold", func() bool { return len(b.heard()) == 2 })
+	eventually(t, "sound before hold", func() bool { return len(b.heard()) == 2 && len(a.heard()) == 1 })
 	held := mulaw(a)
 	held.Send, held.Receive = false, false
 	if err := pa.Connect(held); err != nil {
@@ -246,7 +267,7 @@ func (badSink) Push(media.Frame) { panic("a sink's bug") }
 // lateSink takes its time on each push.
 type lateSink struct{}
 
-func (lateSink) Push(media.Frame) { pause(50 * time.Millisecond) }
+func (lateSink) Push(media.Frame) { pause(400 * time.Millisecond) }
 
 func TestPanickingSinkLosesItsTapAndNothingElse(t *testing.T) {
 	e := open(t, media.Config{})
@@ -274,7 +295,7 @@ func TestSlowSinkIsPushedAfterTheRelay(t *testing.T) {
 	began := time.Now()
 	a.say(frame(7))
 	eventually(t, "the packet", func() bool { return len(b.heard()) == 2 })
-	if d := b.heard()[1].at.Sub(began); d > 40*time.Millisecond {
+	if d := b.heard()[1].at.Sub(began); d > 300*time.Millisecond {
 		t.Errorf("the packet came after %v: the sink was first", d)
 	}
 	eventually(t, "the count", func() bool { return e.Stats().SlowPushes == 1 })

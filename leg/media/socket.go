@@ -16,11 +16,12 @@ const (
 	baseSockets = 4
 	// readBuffer is the receive buffer we ask the system for.
 	readBuffer = 4 << 20
-	// packetCost is what a packet of 20 ms takes of a receive buffer on Linux.
-	packetCost = 768
+	// packetCost is what a packet of 20 ms takes of a receive buffer on Linux:
+	// 832 bytes on loopback, more with some network cards.
+	packetCost = 1024
 	// stallCover is the stall that a full socket's receive buffer must outlive:
 	// the fewer ports, the longer it does.
-	stallCover = 400 * time.Millisecond
+	stallCover = 500 * time.Millisecond
 )
 
 // socket is one UDP socket shared by ports, told apart by the address of

@@ -26,8 +26,8 @@ type BlobClass struct {
 	// Speaker is the column that names whose voice it is; NULL is the row's
 	// owner. A person is handed over its own voice only. "" for no voice.
 	Speaker string
-	Export string
-	Why    string
+	Export  string
+	Why     string
 }
 
 // Blobs returns every class of files.

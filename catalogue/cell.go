@@ -24,7 +24,6 @@ var (
 	CallFromNumber   = Cell{"call.from_number"}
 	CallFromName     = Cell{"call.from_name"}
 	StatementBody    = Cell{"statement.body"}
-	RequestNote      = Cell{"request.note"}
 )
 
 // Cells returns every sealed column's handle.
@@ -33,7 +32,7 @@ func Cells() []Cell {
 		PersonName, PersonNotes, PersonDetails, PersonExternalID, AddressValue,
 		DeviceSecret, RegistrationURI, TicketSubject, CommentBody,
 		AttachmentName, UploadName, CallFromNumber, CallFromName,
-		StatementBody, RequestNote,
+		StatementBody,
 	}
 }
 

@@ -23,7 +23,6 @@ func duties() []Table {
 				{Name: "opened_by", Form: Plain, Whose: []string{"person", "actor"}, Why: "who carried it out", Basis: LegalDut, Keep: Accountable, Export: "requests[].opened_by", Correct: Fact, Erase: Pseudonym},
 				proof("done_at", "when it was done", "requests[].done_at"),
 				proof("receipt_no", "the receipt that proves it", "requests[].receipt_no"),
-				{Name: "note", Form: Sealed, Whose: theirs, Why: "what the person asked in its own words", Basis: LegalDut, Keep: WithPerson, Export: "requests[].note", Correct: Fact, Erase: DestroyKey},
 			},
 			Indexes: []string{"request_person"},
 		},

@@ -34,8 +34,8 @@ type Eraser struct {
 	c Config
 	q db.Queries
 
-	cleanMu sync.Mutex
-	cleaned time.Time // when the last physical clean began (monotonic)
+	cleanMu sync.Mutex // one physical clean at a time
+	sweeper sweeper
 }
 
 // Config is what an eraser works with. All fields but Recipients, Tell and
@@ -143,10 +143,7 @@ func (e *Eraser) finish(ctx context.Context, r *Run, out Outcome) (_ Outcome, er
 	if err := e.verify(ctx, r); err != nil {
 		return out, err
 	}
-	if err := e.clean(ctx, r); err != nil {
-		return out, err
-	}
-	if out.Scan, err = e.scan(r.needles); err != nil {
+	if out.Scan, err = e.sweep(ctx, r); err != nil {
 		return out, err
 	}
 	if out.Incomplete, err = e.tell(ctx, r); err != nil {

@@ -1,9 +1,9 @@
 package erasure
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -68,16 +68,51 @@ func encodings(w string) []needle {
 	return out
 }
 
-// scan searches the raw bytes of the scan folders. Sealed files are left out:
-// they are ciphertext, and those of the person are gone.
-func (e *Eraser) scan(needles []needle) (s receipt.Scan, err error) {
+// finder searches bytes for any number of needles in one pass. Every needle
+// has at least minNeedle bytes; its first eight lead to it.
+type finder struct {
+	byHead  map[uint64][]found
+	filter  []uint64 // a bit for each hash of a head, so that most bytes cost one look
+	longest int
+}
+
+type found struct {
+	needle needle
+	whose  int
+}
+
+// filterBits is 2 MiB of bits.
+const filterBits = 1 << 24
+
+func newFinder() *finder {
+	return &finder{byHead: map[uint64][]found{}, filter: make([]uint64, filterBits/64)}
+}
+
+func (f *finder) add(n needle, whose int) {
+	if len(n) < minNeedle {
+		return
+	}
+	head := binary.LittleEndian.Uint64(n)
+	f.byHead[head] = append(f.byHead[head], found{n, whose})
+	h := hash(head)
+	f.filter[h/64] |= 1 << (h % 64)
+	f.longest = max(f.longest, len(n))
+}
+
+// hash spreads a head over the filter (Fibonacci hashing).
+func hash(head uint64) uint64 { return head * 0x9e3779b97f4a7c15 >> (64 - 24) }
+
+// walk searches every file below dirs and counts each needle's hits under its
+// owner. Sealed files are left out: they are ciphertext, and those of the
+// person are gone.
+func (f *finder) walk(dirs []string, hits []int64) (s receipt.Scan, err error) {
 	sealed := map[string]bool{}
 	for _, b := range catalogue.Blobs() {
 		if b.Sealed {
 			sealed[b.Class.String()] = true
 		}
 	}
-	for _, dir := range e.c.ScanDirs {
+	for _, dir := range dirs {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
@@ -89,7 +124,7 @@ func (e *Eraser) scan(needles []needle) (s receipt.Scan, err error) {
 			case !d.Type().IsRegular():
 				return nil
 			}
-			return scanFile(path, needles, &s)
+			return f.file(path, hits, &s)
 		})
 		if err != nil {
 			return s, err
@@ -98,8 +133,8 @@ func (e *Eraser) scan(needles []needle) (s receipt.Scan, err error) {
 	return s, nil
 }
 
-func scanFile(path string, needles []needle, s *receipt.Scan) error {
-	f, err := os.Open(path)
+func (f *finder) file(path string, hits []int64, s *receipt.Scan) error {
+	src, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -107,33 +142,49 @@ func scanFile(path string, needles []needle, s *receipt.Scan) error {
 		return err
 	}
 	s.Files++
-	err = search(bufio.NewReaderSize(f, 1<<20), needles, s)
-	return errors.Join(err, f.Close())
+	n, err := f.search(src, hits)
+	s.Bytes += n
+	return errors.Join(err, src.Close())
 }
 
 // search reads src in pieces that overlap by the longest needle.
-func search(src io.Reader, needles []needle, s *receipt.Scan) error {
-	overlap := 0
-	for _, n := range needles {
-		overlap = max(overlap, len(n)-1)
-	}
+func (f *finder) search(src io.Reader, hits []int64) (total int64, err error) {
+	overlap := max(f.longest, minNeedle) - 1
 	buf := make([]byte, 0, 1<<20+overlap)
 	for {
 		n, err := io.ReadFull(src, buf[len(buf):cap(buf)])
 		fresh := buf[:len(buf)+n]
-		s.Bytes += int64(n)
-		for _, nd := range needles {
-			if bytes.Contains(fresh, nd) {
-				s.Hits++
-			}
+		total += int64(n)
+		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !end {
+			return total, err
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil
-		}
-		if err != nil {
-			return err
+		f.count(fresh, end, hits)
+		if end {
+			return total, nil
 		}
 		keep := min(overlap, len(fresh))
 		buf = append(buf[:0], fresh[len(fresh)-keep:]...)
+	}
+}
+
+// count looks at every place of b where a needle could begin whole. The last
+// places are left to the next piece, unless there is none.
+func (f *finder) count(b []byte, end bool, hits []int64) {
+	limit := len(b) - f.longest
+	if end {
+		limit = len(b) - minNeedle
+	}
+	for i := 0; i <= limit; i++ {
+		head := binary.LittleEndian.Uint64(b[i:])
+		h := hash(head)
+		if f.filter[h/64]&(1<<(h%64)) == 0 {
+			continue
+		}
+		for _, n := range f.byHead[head] {
+			if bytes.HasPrefix(b[i:], n.needle) {
+				hits[n.whose]++
+			}
+		}
 	}
 }

@@ -88,25 +88,6 @@ func (e *Eraser) keysAreGone(r *Run) error {
 	return nil
 }
 
-// clean wipes freed bytes and changes the epoch key. Erasures that wait for it
-// at the same time share one: it only has to begin after their removal.
-func (e *Eraser) clean(ctx context.Context, r *Run) error {
-	removed := time.Now()
-	e.cleanMu.Lock()
-	defer e.cleanMu.Unlock()
-	if !e.cleaned.After(removed) {
-		began := time.Now()
-		if err := e.c.DB.Clean(ctx); err != nil {
-			return err
-		}
-		if err := e.c.Ring.Rotate(); err != nil {
-			return err
-		}
-		e.cleaned = began
-	}
-	return e.state(ctx, r, "swept")
-}
-
 // tell asks every recipient to confirm and returns those who have not.
 func (e *Eraser) tell(ctx context.Context, r *Run) (waiting []string, err error) {
 	return e.tellThose(ctx, "OpenNotices", r.id)

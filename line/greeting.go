@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -43,7 +42,7 @@ func (ll *Lines) SetSound(ctx context.Context, actor sotto.Actor, id sotto.LineI
 	if err != nil {
 		return err
 	}
-	file := wavFile(clip)
+	file := clip.WAV()
 	row, err := ll.newID(ctx)
 	if err != nil {
 		return err
@@ -130,33 +129,4 @@ func (ll *Lines) newID(ctx context.Context) (id int64, err error) {
 		return nil
 	})
 	return id, err
-}
-
-// wavFile is a clip as a WAV file: 8 kHz, mono, µ-law (RFC 2361 A).
-func wavFile(c media.Clip) []byte {
-	n := uint32(len(c.Mulaw))
-	b := make([]byte, 0, 58+len(c.Mulaw)+1)
-	four := func(v uint32) { b = binary.LittleEndian.AppendUint32(b, v) }
-	two := func(v uint16) { b = binary.LittleEndian.AppendUint16(b, v) }
-	b = append(b, "RIFF"...)
-	four(50 + n + n&1)
-	b = append(b, "WAVEfmt "...)
-	four(18)
-	two(7) // µ-law
-	two(1)
-	four(media.SampleRate)
-	four(media.SampleRate)
-	two(1)
-	two(8)
-	two(0)
-	b = append(b, "fact"...)
-	four(4)
-	four(n)
-	b = append(b, "data"...)
-	four(n)
-	b = append(b, c.Mulaw...)
-	if n&1 == 1 {
-		b = append(b, 0)
-	}
-	return b
 }

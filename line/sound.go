@@ -118,6 +118,15 @@ func (ll *Lines) Hold() media.Clip { return ll.sounds.hold }
 // Text is what the default sound of a category says.
 func (ll *Lines) Text(c Category, locale string) string { return ll.sounds.texts[locale+"/"+string(c)] }
 
+// Own returns the desk's own sound of a category: what is played when an
+// uploaded one cannot be read.
+func (ll *Lines) Own(c Category, locale string) Sound {
+	if !locales.Speaks(locale) {
+		locale = locales.Default
+	}
+	return ll.sounds.by[locale+"/"+string(c)]
+}
+
 // Sound returns what a line plays for a category in a language: the sound an
 // administrator uploaded, or else the desk's own.
 func (ll *Lines) Sound(ctx context.Context, id sotto.LineID, c Category, locale string) (s Sound, err error) {
@@ -125,8 +134,7 @@ func (ll *Lines) Sound(ctx context.Context, id sotto.LineID, c Category, locale 
 	if !locales.Speaks(locale) {
 		locale = locales.Default
 	}
-	s, ok := ll.sounds.by[locale+"/"+string(c)]
-	if !ok {
+	if s = ll.Own(c, locale); s.Notice == "" {
 		return s, sotto.FailField("category", "There is no such category of sounds.")
 	}
 	var row upload

@@ -129,7 +129,7 @@ func TestWavFileIsReadBackUnchanged(t *testing.T) {
 		for i := range want.Mulaw {
 			want.Mulaw[i] = byte(i * 7)
 		}
-		got, err := media.ParseWAV(wavFile(want))
+		got, err := media.ParseWAV(want.WAV())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -106,7 +106,7 @@ func errOnlyAdmin() error {
 // open writes a request down, in the caller's transaction.
 func (r *Rights) open(tx *db.Tx, actor sotto.Actor, id sotto.PersonID, kind Kind) (sotto.RequestID, error) {
 	req := tx.NewID()
-	_, err := tx.Exec(r.q["InsertRequest"], req, int64(id), string(kind), db.Millis(tx.Now), db.OrNull(actor.Person), nil)
+	_, err := tx.Exec(r.q["InsertRequest"], req, int64(id), string(kind), db.Millis(tx.Now), db.OrNull(actor.Person))
 	return sotto.RequestID(req), err
 }
 

@@ -1,5 +1,5 @@
 -- name: InsertRequest
-INSERT INTO request (id, person_id, kind, state, opened_at, opened_by, note) VALUES ($1, $2, $3, 'open', $4, $5, $6);
+INSERT INTO request (id, person_id, kind, state, opened_at, opened_by) VALUES ($1, $2, $3, 'open', $4, $5);
 
 -- name: RequestDone
 UPDATE request SET state = $2, done_at = $3, receipt_no = $4 WHERE id = $1;

@@ -343,8 +343,7 @@ CREATE TABLE request (
   opened_at BIGINT NOT NULL,
   opened_by BIGINT REFERENCES person (id),
   done_at BIGINT,
-  receipt_no BIGINT,
-  note BYTEA
+  receipt_no BIGINT
 );
 CREATE INDEX request_person ON request (person_id);
 

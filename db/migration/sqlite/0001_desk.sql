@@ -343,8 +343,7 @@ CREATE TABLE request (
   opened_at INTEGER NOT NULL,
   opened_by INTEGER REFERENCES person (id),
   done_at INTEGER,
-  receipt_no INTEGER,
-  note BLOB
+  receipt_no INTEGER
 ) STRICT;
 CREATE INDEX request_person ON request (person_id);
 

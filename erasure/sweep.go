@@ -1,0 +1,82 @@
+package erasure
+
+import (
+	"context"
+	"sync"
+
+	"sotto/receipt"
+)
+
+// sweeper wipes and searches the disk for all erasures that wait for it at the
+// same time: one pass over the bytes serves them all, because it begins after
+// the rows of each were removed.
+type sweeper struct {
+	mu      sync.Mutex
+	waiting []*swept
+	busy    bool
+}
+
+// swept is one erasure's share of a pass.
+type swept struct {
+	needles []needle
+	scan    receipt.Scan
+	err     error
+	done    chan struct{}
+}
+
+// sweep wipes freed bytes, changes the epoch key, and searches what is left
+// for the person's own words. It joins a pass that has not begun yet, or leads
+// one.
+func (e *Eraser) sweep(ctx context.Context, r *Run) (receipt.Scan, error) {
+	mine := &swept{needles: r.needles, done: make(chan struct{})}
+	s := &e.sweeper
+	s.mu.Lock()
+	s.waiting = append(s.waiting, mine)
+	lead := !s.busy
+	s.busy = true
+	s.mu.Unlock()
+	if lead {
+		e.leadSweeps(context.WithoutCancel(ctx))
+	}
+	<-mine.done
+	if mine.err != nil {
+		return mine.scan, mine.err
+	}
+	return mine.scan, e.state(ctx, r, "swept")
+}
+
+// leadSweeps makes passes until nobody waits.
+func (e *Eraser) leadSweeps(ctx context.Context) {
+	s := &e.sweeper
+	for {
+		s.mu.Lock()
+		group := s.waiting
+		s.waiting = nil
+		s.busy = len(group) > 0
+		s.mu.Unlock()
+		if len(group) == 0 {
+			return
+		}
+		e.sweepGroup(ctx, group)
+	}
+}
+
+func (e *Eraser) sweepGroup(ctx context.Context, group []*swept) {
+	err := e.Clean(ctx, 0)
+	f := newFinder()
+	for i, s := range group {
+		for _, n := range s.needles {
+			f.add(n, i)
+		}
+	}
+	var scan receipt.Scan
+	hits := make([]int64, len(group))
+	if err == nil {
+		scan, err = f.walk(e.c.ScanDirs, hits)
+	}
+	for i, s := range group {
+		s.scan, s.err = scan, err
+		s.scan.Hits = hits[i]
+		close(s.done)
+	}
+}

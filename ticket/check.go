@@ -159,7 +159,7 @@ func (c *checker) events(tx *db.Tx, t Ticket) error {
 		}
 		last[kind] = becomes
 		return nil
-	}, c.tt.q["Events"], int64(t.ID), 0, int64(1)<<62)
+	}, c.tt.q["Events"], int64(t.ID), 0, int64(1)<<62, 0)
 	for kind, becomes := range last {
 		if becomes != now[kind] {
 			c.say("ticket %d: its events end with another %s than it has", t.ID, kind)

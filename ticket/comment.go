@@ -3,7 +3,6 @@ package ticket
 import (
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -222,7 +221,7 @@ func (tt *Tickets) write(tx *db.Tx, actor sotto.Actor, t Ticket, p prepared, fil
 // sees the public ones. On any other ticket it is NotFound.
 func (tt *Tickets) Comments(ctx context.Context, actor sotto.Actor, id sotto.TicketID, p Page) (page []Comment, next string, err error) {
 	defer sotto.Wrap(&err, "ticket.Comments(%d)", id)
-	after, err := p.id()
+	from, down, err := p.bound()
 	if err != nil {
 		return nil, "", err
 	}
@@ -231,17 +230,14 @@ func (tt *Tickets) Comments(ctx context.Context, actor sotto.Actor, id sotto.Tic
 			return err
 		}
 		query := "Comments"
-		if p.Newest {
+		if down {
 			query = "CommentsNewest"
 		}
-		page, err = db.All(tx, tt.scanComment, tt.q[query], int64(id), after, db.Bit(actor.IsStaff()), p.limit()+1)
+		rows, err := db.All(tx, tt.scanComment, tt.q[query], int64(id), from, db.Bit(actor.IsStaff()), p.limit()+1, p.Skip)
 		if err != nil {
 			return err
 		}
-		if len(page) > p.limit() {
-			page = page[:p.limit()]
-			next = strconv.FormatInt(int64(page[len(page)-1].ID), 10)
-		}
+		page, next = cutPage(p, rows, func(c Comment) string { return number(c.ID) })
 		return tt.addAttachments(tx, id, page)
 	})
 	return page, next, err

@@ -3,7 +3,6 @@ package ticket
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	"sotto"
@@ -88,19 +87,20 @@ func (tt *Tickets) Deleted(ctx context.Context, actor sotto.Actor, p Page) (page
 		return nil, "", sotto.Fail(sotto.Denied, "Only staff may see deleted tickets.")
 	}
 	p.Newest = true
-	before, err := p.id()
+	from, down, err := p.bound()
 	if err != nil {
 		return nil, "", err
 	}
+	query := "Deleted"
+	if !down {
+		query = "DeletedOldest"
+	}
 	err = tt.db.Read(ctx, func(tx *db.Tx) error {
-		rows, err := db.All(tx, tt.scanListed, tt.q["Deleted"], before, p.limit()+1)
+		rows, err := db.All(tx, tt.scanListed, tt.q[query], from, p.limit()+1, p.Skip)
 		if err != nil {
 			return err
 		}
-		if len(rows) > p.limit() {
-			rows = rows[:p.limit()]
-			next = strconv.FormatInt(int64(rows[len(rows)-1].ID), 10)
-		}
+		rows, next = cutPage(p, rows, func(l listed) string { return number(l.ID) })
 		page, err = tt.describe(tx, rows)
 		return err
 	})

@@ -63,21 +63,22 @@ func (tt *Tickets) Events(ctx context.Context, actor sotto.Actor, id sotto.Ticke
 	if !actor.IsStaff() {
 		return nil, "", sotto.Fail(sotto.Denied, "Only staff may read what happened to a ticket.")
 	}
-	after, err := p.id()
+	from, down, err := p.bound()
 	if err != nil {
 		return nil, "", err
+	}
+	query := "Events"
+	if down {
+		query = "EventsNewest"
 	}
 	err = tt.db.Read(ctx, func(tx *db.Tx) error {
 		if _, err := tt.Load(tx, id); err != nil {
 			return err
 		}
-		events, err = db.All(tx, scanEvent, tt.q["Events"], int64(id), after, p.limit()+1)
+		events, err = db.All(tx, scanEvent, tt.q[query], int64(id), from, p.limit()+1, p.Skip)
 		return err
 	})
-	if len(events) > p.limit() {
-		events = events[:p.limit()]
-		next = strconv.FormatInt(events[len(events)-1].ID, 10)
-	}
+	events, next = cutPage(p, events, func(e Event) string { return number(e.ID) })
 	return events, next, err
 }
 

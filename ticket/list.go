@@ -3,6 +3,7 @@ package ticket
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,9 +17,14 @@ const maxPage = 100
 // Page says which part of a list to return. The zero Page is the first 100.
 type Page struct {
 	After  string // the cursor the page before ended with; "" for the first page
+	Before string // without After: the page right in front of this cursor
+	Skip   int    // how many to leave out at the beginning
 	Limit  int    // at most 100; 0 is 100
 	Newest bool   // comments only: newest first
 }
+
+// backwards reports whether the page is read from its end to its beginning.
+func (p Page) backwards() bool { return p.Before != "" && p.After == "" }
 
 func (p Page) limit() int {
 	if p.Limit <= 0 || p.Limit > maxPage {
@@ -27,19 +33,39 @@ func (p Page) limit() int {
 	return p.Limit
 }
 
-// id reads the cursor of a list by id.
-func (p Page) id() (int64, error) {
-	if p.After == "" && p.Newest {
-		return 1<<63 - 1, nil
+// bound reads the cursor of a list by id: the id to start from, and whether
+// to go down from it.
+func (p Page) bound() (id int64, down bool, err error) {
+	down = p.Newest != p.backwards()
+	cursor := p.After
+	if p.backwards() {
+		cursor = p.Before
 	}
-	if p.After == "" {
-		return 0, nil
+	if cursor == "" && down {
+		return 1<<63 - 1, down, nil
 	}
-	n, err := strconv.ParseInt(p.After, 10, 64)
-	if err != nil || n < 1 {
-		return 0, errCursor()
+	if cursor == "" {
+		return 0, down, nil
 	}
-	return n, nil
+	if id, err = strconv.ParseInt(cursor, 10, 64); err != nil || id < 1 {
+		return 0, down, errCursor()
+	}
+	return id, down, nil
+}
+
+// cutPage brings rows, of which one more than the page has was read, into
+// order, and returns the cursor of the next page.
+func cutPage[T any](p Page, rows []T, cursor func(T) string) (page []T, next string) {
+	more := len(rows) > p.limit()
+	rows = rows[:min(len(rows), p.limit())]
+	if p.backwards() {
+		slices.Reverse(rows)
+		more = len(rows) > 0 // what the page ends in front of
+	}
+	if more {
+		next = cursor(rows[len(rows)-1])
+	}
+	return rows, next
 }
 
 func errCursor() error {
@@ -150,31 +176,36 @@ func (f Filter) where(actor sotto.Actor) (*where, error) {
 }
 
 func (tt *Tickets) list(tx *db.Tx, w *where, order Order, p Page) (page []Ticket, next string, err error) {
-	tail := " ORDER BY t.updated_at DESC, t.id DESC"
-	if order == ByID {
-		tail = " ORDER BY t.id"
+	cursor, down := p.After, order != ByID
+	if p.backwards() {
+		cursor, down = p.Before, !down
 	}
-	if p.After != "" {
-		at, id, err := readCursor(p.After)
+	is, way := ">", ""
+	if down {
+		is, way = "<", " DESC"
+	}
+	tail := " ORDER BY t.updated_at" + way + ", t.id" + way
+	if order == ByID {
+		tail = " ORDER BY t.id" + way
+	}
+	if cursor != "" {
+		at, id, err := readCursor(cursor)
 		if err != nil {
 			return nil, "", err
 		}
 		if order == ByID {
-			w.add("t.id > %s", id)
+			w.add("t.id "+is+" %s", id)
 		} else {
-			w.add("(t.updated_at, t.id) < (%s, %s)", at, id)
+			w.add("(t.updated_at, t.id) "+is+" (%s, %s)", at, id)
 		}
 	}
-	w.args = append(w.args, p.limit()+1)
-	query := tt.q["List"] + w.text() + tail + fmt.Sprintf(" LIMIT $%d", len(w.args))
+	w.args = append(w.args, p.limit()+1, p.Skip)
+	query := tt.q["List"] + w.text() + tail + fmt.Sprintf(" LIMIT $%d OFFSET $%d", len(w.args)-1, len(w.args))
 	rows, err := db.All(tx, tt.scanListed, query, w.args...)
 	if err != nil {
 		return nil, "", err
 	}
-	if len(rows) > p.limit() {
-		rows = rows[:p.limit()]
-		next = rows[len(rows)-1].cursor()
-	}
+	rows, next = cutPage(p, rows, func(l listed) string { return l.Cursor() })
 	for _, r := range rows {
 		if !r.gone {
 			page = append(page, r.Ticket)
@@ -198,8 +229,8 @@ func (tt *Tickets) scanListed(s db.Scanner) (l listed, err error) {
 	return l, err
 }
 
-// cursor names a place in both orders: the time of the last change and the id.
-func (t Ticket) cursor() string {
+// Cursor names the ticket's place in both orders, for Page.
+func (t Ticket) Cursor() string {
 	return fmt.Sprintf("%d-%d", db.Millis(t.UpdatedAt), int64(t.ID))
 }
 

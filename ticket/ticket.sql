@@ -31,7 +31,20 @@ SELECT t.id, t.requester_id, t.key_id, t.assignee_id, t.submitter_id, t.line_id,
 FROM ticket t
 WHERE t.purge_at IS NOT NULL AND t.id < $1
   AND NOT EXISTS (SELECT 1 FROM person p WHERE p.id = t.requester_id AND p.frozen_at IS NOT NULL)
-ORDER BY t.id DESC LIMIT $2;
+ORDER BY t.id DESC LIMIT $2 OFFSET $3;
+
+-- name: DeletedOldest
+SELECT t.id, t.requester_id, t.key_id, t.assignee_id, t.submitter_id, t.line_id, t.subject, t.status, t.priority, t.via,
+       t.created_at, t.updated_at, t.solved_at, t.closed_at, t.deleted_at, t.deleted_by, t.purge_at, t.previous_status
+FROM ticket t
+WHERE t.purge_at IS NOT NULL AND t.id > $1
+  AND NOT EXISTS (SELECT 1 FROM person p WHERE p.id = t.requester_id AND p.frozen_at IS NOT NULL)
+ORDER BY t.id LIMIT $2 OFFSET $3;
+
+-- name: CountDeleted
+SELECT COUNT(*) FROM ticket t
+WHERE t.purge_at IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM person p WHERE p.id = t.requester_id AND p.frozen_at IS NOT NULL);
 
 -- name: DuePurge
 SELECT id FROM ticket WHERE purge_at IS NOT NULL AND purge_at <= $1 ORDER BY purge_at, id;
@@ -90,11 +103,14 @@ SELECT 1 FROM comment WHERE id = $1 AND ticket_id = $2;
 
 -- name: Comments
 SELECT id, ticket_id, author_id, public, kind, body, call_id, created_at, redacted_at
-FROM comment WHERE ticket_id = $1 AND id > $2 AND ($3 = 1 OR public = 1) ORDER BY id LIMIT $4;
+FROM comment WHERE ticket_id = $1 AND id > $2 AND ($3 = 1 OR public = 1) ORDER BY id LIMIT $4 OFFSET $5;
 
 -- name: CommentsNewest
 SELECT id, ticket_id, author_id, public, kind, body, call_id, created_at, redacted_at
-FROM comment WHERE ticket_id = $1 AND id < $2 AND ($3 = 1 OR public = 1) ORDER BY id DESC LIMIT $4;
+FROM comment WHERE ticket_id = $1 AND id < $2 AND ($3 = 1 OR public = 1) ORDER BY id DESC LIMIT $4 OFFSET $5;
+
+-- name: CountComments
+SELECT COUNT(*) FROM comment WHERE ticket_id = $1 AND ($2 = 1 OR public = 1);
 
 -- name: SetBody
 UPDATE comment SET body = $3, redacted_at = $4 WHERE id = $1 AND ticket_id = $2;
@@ -132,7 +148,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: Events
 SELECT id, ticket_id, at, actor_id, kind, was, becomes, object_id
-FROM ticket_event WHERE ticket_id = $1 AND id > $2 ORDER BY id LIMIT $3;
+FROM ticket_event WHERE ticket_id = $1 AND id > $2 ORDER BY id LIMIT $3 OFFSET $4;
+
+-- name: EventsNewest
+SELECT id, ticket_id, at, actor_id, kind, was, becomes, object_id
+FROM ticket_event WHERE ticket_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3 OFFSET $4;
+
+-- name: CountEvents
+SELECT COUNT(*) FROM ticket_event WHERE ticket_id = $1;
 
 -- name: HasEvent
 SELECT 1 FROM ticket_event WHERE ticket_id = $1 AND kind = $2 AND object_id = $3;

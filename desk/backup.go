@@ -1,0 +1,258 @@
+package desk
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sotto"
+	"sotto/db"
+	"sotto/receipt"
+)
+
+// manifestName is the file of a backup that says what it is of.
+const manifestName = "backup.json"
+
+// manifest says when a backup was taken: the length and root of the signed
+// log are what a restore replays from.
+type manifest struct {
+	Version  int       `json:"version"`
+	At       time.Time `json:"at"`
+	Receipts int64     `json:"receipts"`
+	Root     string    `json:"root"`
+	Key      string    `json:"key"` // the log's public key
+}
+
+// Backed is what Backup copied.
+type Backed struct {
+	Files    int64
+	Bytes    int64
+	Receipts int64
+}
+
+// Backup copies the rows and files into a new folder, and the keys into
+// another one if keys is not "". The receipts are not copied: a restore needs
+// today's, and an old copy would hide what was erased since.
+func (d *Desk) Backup(ctx context.Context, to, keys string) (b Backed, err error) {
+	defer sotto.Wrap(&err, "desk.Backup")
+	if err := newFolder(to); err != nil {
+		return b, err
+	}
+	// The log's head is read first: what is erased while the copy is made is
+	// erased again by the restore.
+	size, root := d.Receipts.Head()
+	m := manifest{Version: 1, At: d.DB.Now(), Receipts: size, Root: hex.EncodeToString(root[:]), Key: d.Receipts.Key()}
+	if err := d.DB.Snapshot(ctx, filepath.Join(to, "sotto.db")); err != nil {
+		return b, err
+	}
+	if err := copyTree(d.cfg.BlobsDir(), filepath.Join(to, "blobs"), &b); err != nil {
+		return b, err
+	}
+	if keys != "" {
+		if err := newFolder(keys); err != nil {
+			return b, err
+		}
+		if err := copyTree(d.cfg.KeysDir(), keys, &b); err != nil {
+			return b, err
+		}
+	}
+	b.Receipts = size
+	raw, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return b, err
+	}
+	return b, writeFile(filepath.Join(to, manifestName), raw)
+}
+
+// Sources are the three parts of a restore.
+type Sources struct {
+	Data     string // what Backup wrote
+	Keys     string // the folder of keys
+	Receipts string // today's folder of receipts
+}
+
+// Restored is what a restore did.
+type Restored struct {
+	From  int64 // the receipt the backup was taken at
+	Again int   // erasures and deletions done again
+}
+
+// Restore makes a new desk in cfg's folders from a backup and erases again
+// everybody who was erased since, before anything answers. It refuses when the
+// signed log is missing, is another desk's, or is older than the backup:
+// without it nobody knows who must stay forgotten.
+func Restore(ctx context.Context, cfg Config, src Sources) (r Restored, err error) {
+	defer sotto.Wrap(&err, "desk.Restore")
+	m, err := readManifest(src)
+	if err != nil {
+		return r, err
+	}
+	if _, err := os.Stat(cfg.DatabasePath()); err == nil {
+		return r, sotto.Fail(sotto.Conflict, "There is a desk in the data folder already. Name a new folder with --data.")
+	}
+	if err := copyAll(cfg, src); err != nil {
+		return r, err
+	}
+	d, err := open(ctx, cfg)
+	if err != nil {
+		return r, err
+	}
+	r.From = m.Receipts
+	r.Again, err = d.Eraser.Replay(ctx, sotto.ReceiptNo(m.Receipts))
+	if err == nil {
+		_, err = d.Receipts.Append(ctx, receipt.Record{Kind: receipt.Restore})
+	}
+	return r, errors.Join(err, d.Close())
+}
+
+func readManifest(src Sources) (m manifest, err error) {
+	raw, err := os.ReadFile(filepath.Join(src.Data, manifestName))
+	if err == nil {
+		err = json.Unmarshal(raw, &m)
+	}
+	if err != nil {
+		return m, sotto.FailCause(sotto.Invalid, "This folder is not a whole backup.", err)
+	}
+	head, err := receipt.VerifyLog(src.Receipts, m.Key)
+	if err != nil {
+		return m, sotto.FailCause(sotto.Conflict, "The receipts are missing, damaged or another desk's. Without them nobody knows who was erased since the backup; nothing is restored.", err)
+	}
+	if head.Size < m.Receipts {
+		return m, sotto.Fail(sotto.Conflict, fmt.Sprintf("The receipts are older than the backup: they end at %d and the backup was taken at %d. Nothing is restored.", head.Size, m.Receipts))
+	}
+	return m, nil
+}
+
+func copyAll(cfg Config, src Sources) error {
+	var b Backed
+	if err := newFolder(cfg.Data); err != nil {
+		return err
+	}
+	for _, pair := range [][2]string{
+		{filepath.Join(src.Data, "blobs"), cfg.BlobsDir()}, {src.Keys, cfg.KeysDir()}, {src.Receipts, cfg.ReceiptsDir()},
+	} {
+		if same, err := filepath.Abs(pair[0]); err == nil && same == absOr(pair[1]) {
+			continue // today's own folder
+		}
+		if err := copyTree(pair[0], pair[1], &b); err != nil {
+			return err
+		}
+	}
+	return copyFile(filepath.Join(src.Data, "sotto.db"), cfg.DatabasePath(), &b)
+}
+
+func absOr(path string) string {
+	if a, err := filepath.Abs(path); err == nil {
+		return a
+	}
+	return path
+}
+
+// newFolder makes a folder that must not hold anything yet.
+func newFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	found, err := os.ReadDir(dir)
+	if err == nil && len(found) > 0 {
+		return sotto.Fail(sotto.Conflict, "The folder is not empty. Name a new one.")
+	}
+	return err
+}
+
+func copyTree(from, to string, b *Backed) error {
+	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && path != from {
+			return nil // removed while we walk
+		}
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o700)
+		}
+		if !e.Type().IsRegular() {
+			return nil
+		}
+		return copyFile(path, filepath.Join(to, rel), b)
+	})
+}
+
+func copyFile(from, to string, b *Backed) error {
+	src, err := os.Open(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(dst, src)
+	b.Files++
+	b.Bytes += n
+	return errors.Join(err, dst.Sync(), dst.Close())
+}
+
+func writeFile(path string, raw []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(raw)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// rememberHead stores how long the signed log is, so that a log that was put
+// back by hand is noticed at the next start.
+func (d *Desk) rememberHead(ctx context.Context) error {
+	size, root := d.Receipts.Head()
+	return d.DB.Write(ctx, func(tx *db.Tx) error {
+		return errors.Join(tx.Remember(db.ReceiptSize, fmt.Sprint(size)), tx.Remember(db.ReceiptRoot, hex.EncodeToString(root[:])))
+	})
+}
+
+// checkHead refuses a signed log that is shorter than, or different from, the
+// one the database knows.
+func (d *Desk) checkHead(ctx context.Context) error {
+	var size int64
+	var root [32]byte
+	err := d.DB.Read(ctx, func(tx *db.Tx) error {
+		text, err := tx.Known(db.ReceiptSize)
+		if err != nil || text == "" {
+			return err
+		}
+		if _, err := fmt.Sscan(text, &size); err != nil {
+			return err
+		}
+		if text, err = tx.Known(db.ReceiptRoot); err != nil {
+			return err
+		}
+		raw, err := hex.DecodeString(text)
+		if err == nil && len(raw) == len(root) {
+			copy(root[:], raw)
+		}
+		return err
+	})
+	if err != nil || size == 0 {
+		return err
+	}
+	if err := d.Receipts.Extends(size, root); err != nil {
+		return sotto.FailCause(sotto.Conflict, "The receipts are older than the database or were changed. Put today's receipts back; without them nobody knows who was erased.", err)
+	}
+	return nil
+}

@@ -37,7 +37,8 @@ type Call struct {
 
 	branch string // of the INVITE to us
 
-	peerTag atomic.Pointer[string] // nil until the peer has one
+	peerTag     atomic.Pointer[string] // nil until the peer has one
+	unconfirmed atomic.Int64           // CSeq of the 2xx that waits for its ACK, or noSeq
 
 	endMu sync.Mutex
 	cause leg.Cause
@@ -60,6 +61,9 @@ type Call struct {
 	held    []held       // requests that came too early
 }
 
+// noSeq is no CSeq number.
+const noSeq = -1
+
 // phase is how far a call has come.
 type phase uint8
 
@@ -76,6 +80,7 @@ func (e *Endpoint) newCall(id string, out bool) *Call {
 		gone: make(chan struct{}), ended: make(chan struct{}),
 	}
 	c.mail.wake = make(chan struct{}, 1)
+	c.unconfirmed.Store(noSeq)
 	c.ctx, c.cancel = context.WithCancel(e.ctx)
 	return c
 }
@@ -175,8 +180,8 @@ func (c *Call) end(cause leg.Cause) {
 	c.phase = over
 	stopTimers(c.watch)
 	c.timer.stop()
-	c.cancel()
 	close(c.ended)
+	c.cancel() // after ended, so that whoever waits for both learns the cause
 	c.tell(&leg.EndError{Cause: cause})
 	if c.port != nil {
 		c.port.Close()
@@ -267,6 +272,11 @@ func (c *Call) do(ctx context.Context, f func(done chan error)) error {
 	case <-c.ended:
 		return &leg.EndError{Cause: c.Cause()}
 	case <-ctx.Done():
+	}
+	select {
+	case <-c.ended: // ctx may be Accept's, which ends with the leg
+		return &leg.EndError{Cause: c.Cause()}
+	default:
 		return ctx.Err()
 	}
 }

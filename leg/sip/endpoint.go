@@ -129,9 +129,10 @@ type Endpoint struct {
 	ctx  context.Context
 	stop context.CancelFunc
 
-	life    sync.Mutex // guards stopped and work.Add
-	closing bool       // no new calls
-	dead    bool       // no new goroutines
+	life    sync.Mutex    // guards stopped and work.Add
+	closing bool          // no new calls
+	dead    bool          // no new goroutines
+	done    chan struct{} // closed when dead
 	work    sync.WaitGroup
 
 	mu      sync.Mutex
@@ -174,6 +175,7 @@ func Open(cfg Config) (_ *Endpoint, err error) {
 		byAddr:  make(map[netip.AddrPort]*stream),
 		locals:  make(map[netip.Addr]netip.Addr),
 		workers: make(chan struct{}, 32),
+		done:    make(chan struct{}),
 	}
 	e.reg = newRegistrar(e)
 	rand.Read(e.secret[:])
@@ -238,7 +240,10 @@ func (e *Endpoint) Close() error {
 		c.kill()
 	}
 	e.life.Lock()
-	e.dead = true
+	if !e.dead {
+		e.dead = true
+		close(e.done)
+	}
 	e.life.Unlock()
 	if e.udp != nil {
 		e.udp.Close()

@@ -90,7 +90,14 @@ func (e *Endpoint) judge(b []byte, h hop, s *stream) (pass bool) {
 	}
 	switch m.Method {
 	case "ACK":
-		return who != nobody || e.callOf(m) != nil
+		c := e.callOf(m)
+		if c != nil && c.unconfirmed.Load() == int64(m.Seq) {
+			// From here, in order: the library might hand over the request
+			// that follows it first.
+			seq, body := m.Seq, m.Body
+			return !c.mail.post(func() { c.acked(seq, body) })
+		}
+		return who != nobody || c != nil
 	case "CANCEL":
 		if who == nobody {
 			e.turnAway(m, h, s, 481)

@@ -139,6 +139,14 @@ func (c *Call) cancelled() {
 	c.finish()
 }
 
+// cancelledLate is cancelled for a CANCEL that the library did not match.
+func (c *Call) cancelledLate() {
+	if c.phase == early {
+		respond(c.invite.req, c.invite.tx, 487, c.tag, nil)
+		c.cancelled()
+	}
+}
+
 // ring sends 180 once; a repetition of the INVITE repeats it.
 func (c *Call) ring() {
 	if c.out || c.phase != early || c.invite.rang {
@@ -214,6 +222,7 @@ func (c *Call) accept(req *sip.Request, tx *sip.ServerTx, body []byte, late, fir
 	lines := append([]string{
 		"Contact: " + c.e.contact(c.d.next()), message.AllowLine, message.SupportedLine,
 	}, c.timer.lines()...)
+	c.unconfirmed.Store(int64(req.CSeq().SeqNo))
 	res, err := respond(req, tx, 200, c.tag, body, lines...)
 	if errors.Is(err, sip.ErrTransactionCanceled) {
 		return false
@@ -243,24 +252,26 @@ func (c *Call) ackLost(f *confirm) {
 	}
 	f.stop()
 	c.confirm = nil
+	c.unconfirmed.Store(noSeq)
 	c.end(leg.AckLost)
 	c.bye()
 }
 
 // acked handles the ACK of a 2xx. A repeated one finds nothing to do.
-func (c *Call) acked(ack *sip.Request) {
+func (c *Call) acked(seq uint32, body []byte) {
 	f := c.confirm
-	if f == nil || f.seq != ack.CSeq().SeqNo {
+	if f == nil || f.seq != seq {
 		return
 	}
 	f.stop()
 	c.confirm = nil
+	c.unconfirmed.Store(noSeq)
 	if c.byeOwed {
 		c.bye()
 		return
 	}
 	if f.late {
-		if err := c.sess.accepted(c, ack.Body()); err != nil {
+		if err := c.sess.accepted(c, body); err != nil {
 			c.hangup(leg.Protocol)
 			return
 		}

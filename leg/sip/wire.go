@@ -42,11 +42,11 @@ func (e *Endpoint) listen() (err error) {
 	}
 	quiet()
 	none := slog.New(slog.DiscardHandler)
-	e.tp = sip.NewTransportLayer(net.DefaultResolver, sip.NewParser(), nil,
+	e.tp = sip.NewTransportLayer(noNames(), sip.NewParser(), nil,
 		sip.WithTransportLayerLogger(none),
 		sip.WithTransportLayerReadFilter(e.filterUDP),
 		sip.WithTransportLayerTransports(sip.TransportsConfig{
-			TCP: &sip.TransportTCP{WriteTimeout: writeTimeout},
+			TCP: &sip.TransportTCP{WriteTimeout: writeTimeout, DialerCreate: e.dialer},
 		}))
 	e.txs = sip.NewTransactionLayer(e.tp,
 		sip.WithTransactionLayerLogger(none),
@@ -81,6 +81,22 @@ func (e *Endpoint) listen() (err error) {
 	return nil
 }
 
+// noNames is a resolver that asks nobody: we give the library addresses, and
+// a name that a peer wrote into Via is not to be looked up.
+func noNames() *net.Resolver {
+	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errGone
+	}}
+}
+
+// dialer makes the library's TCP connections end with the endpoint.
+func (e *Endpoint) dialer(local net.Addr) net.Dialer {
+	if a, ok := local.(*net.TCPAddr); ok && a == nil {
+		local = nil
+	}
+	return net.Dialer{Timeout: writeTimeout, LocalAddr: local, Cancel: e.done}
+}
+
 // receive is the library's entry for a request of a new transaction. It comes
 // on a goroutine of its own.
 func (e *Endpoint) receive(req *sip.Request, tx *sip.ServerTx) {
@@ -104,9 +120,8 @@ func (e *Endpoint) request(req *sip.Request, tx *sip.ServerTx) {
 	switch {
 	case req.Method == sip.ACK:
 		tx.Terminate() // an ACK has no answer, and the library would keep it for ever
-		if c != nil {
-			c.mail.offer(func() { c.acked(req) }, nil)
-		}
+	case req.Method == sip.CANCEL:
+		e.lateCancel(req, tx)
 	case c != nil:
 		drop := func() { respond(req, tx, 481, c.tag, nil) }
 		if !c.mail.offer(func() { c.request(req, tx) }, drop) {
@@ -123,6 +138,29 @@ func (e *Endpoint) request(req *sip.Request, tx *sip.ServerTx) {
 	default:
 		respond(req, tx, 481, newTag(), nil)
 	}
+}
+
+// lateCancel is for a CANCEL that overtook its INVITE in the library, or has
+// none (RFC 3261 9.2).
+func (e *Endpoint) lateCancel(req *sip.Request, tx *sip.ServerTx) {
+	from, _ := tags(req)
+	branch, _ := req.Via().Params.Get("branch")
+	key := get(req, "call-id") + "|" + from
+	for range 5 {
+		e.mu.Lock()
+		c := e.invites[key]
+		e.mu.Unlock()
+		if c != nil && c.branch == branch {
+			respond(req, tx, 200, c.tag, nil)
+			c.mail.post(c.cancelledLate)
+			return
+		}
+		select {
+		case <-time.After(holdFor / 5):
+		case <-e.ctx.Done():
+		}
+	}
+	respond(req, tx, 481, newTag(), nil)
 }
 
 // checked is for what judge could not see: messages on TCP connections that

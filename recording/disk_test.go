@@ -194,32 +194,24 @@ func TestPushAllocatesNothing(t *testing.T) {
 // BenchmarkPush is one frame of 20 ms on its way into a block, with its share
 // of the writer who seals and writes it.
 func BenchmarkPush(b *testing.B) {
-	d := sqlite(b, recording.Config{})
-	r := d.start()
-	m := d.hearCaller(r)
-	f := frame(0, media.Mulaw, tone(440, 0, 160))
-	b.ReportAllocs()
-	b.SetBytes(160)
-	b.ResetTimer()
-	for i := range b.N {
-		f.At = int64(i) * 160
-		m.push(f)
-		for i%100 == 0 && d.rs.Stats().Free < 1000 {
-			<-time.After(100 * time.Microsecond)
-		}
-	}
-	b.StopTimer()
-	d.finish(r)
-}
-
-// BenchmarkPushAlone is Push without a writer.
-func BenchmarkPushAlone(b *testing.B) {
-	d := sqlite(b, recording.Config{})
-	sink := d.rs.NewTrack()
-	f := frame(0, media.Alaw, tone(440, 0, 160))
-	b.ReportAllocs()
-	for i := range b.N {
-		f.At = int64(i%25) * 160 // the same block again
-		sink.Push(f)
+	for name, law := range map[string]media.Law{"Mulaw": media.Mulaw, "Alaw": media.Alaw} {
+		b.Run(name, func(b *testing.B) {
+			d := sqlite(b, recording.Config{})
+			r := d.start()
+			m := d.hearCaller(r)
+			f := frame(0, law, tone(440, 0, 160))
+			b.ReportAllocs()
+			b.SetBytes(160)
+			b.ResetTimer()
+			for i := range b.N {
+				f.At = int64(i) * 160
+				m.push(f)
+				for i%100 == 0 && d.rs.Stats().Free < 1000 {
+					<-time.After(100 * time.Microsecond)
+				}
+			}
+			b.StopTimer()
+			d.finish(r)
+		})
 	}
 }

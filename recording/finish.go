@@ -60,19 +60,25 @@ func (r *Recorder) finish(why Reason) {
 	for _, t := range tracks {
 		t.end(b, why == ConsentWithdrawn)
 	}
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		if r.err = r.settle(tracks, why); r.err == nil {
-			break
-		}
-		rs.log.Error("recording: a recording could not be finished and is tried again", "recording", int64(r.id), "err", r.err)
-		select {
-		case <-time.After(wait):
-			continue
-		case <-rs.quit:
-		}
-		break
-	}
+	r.settleSurely(tracks, why)
 	rs.forget(r)
+}
+
+// settleSurely tries until the rows are final. A desk that stops tries five
+// times and leaves the rest to Recover.
+func (r *Recorder) settleSurely(tracks []*track, why Reason) {
+	wait := 100 * time.Millisecond
+	for try := 1; ; try++ {
+		if r.err = r.settle(tracks, why); r.err == nil {
+			return
+		}
+		r.rs.log.Error("recording: a recording could not be finished", "recording", int64(r.id), "count", try, "err", r.err)
+		if try >= 5 && r.rs.isClosing() {
+			return
+		}
+		time.Sleep(wait)
+		wait = min(2*wait, 5*time.Second)
+	}
 }
 
 // end writes the rest of the track and closes its file; or shreds it.
@@ -135,10 +141,7 @@ func (r *Recorder) settle(tracks []*track, why Reason) (err error) {
 			err = fmt.Errorf("recording %d: panic: %T", r.id, p)
 		}
 	}()
-	f, err := r.final(tracks, why)
-	if err != nil {
-		return err
-	}
+	f := r.final(tracks, why)
 	for _, t := range tracks {
 		if t.leftover {
 			if _, err := r.rs.blobs.Delete(catalogue.CallTrack, int64(t.id)); err != nil {
@@ -169,41 +172,40 @@ type finalTrack struct {
 }
 
 // final finds out what became of the recording.
-func (r *Recorder) final(tracks []*track, why Reason) (f final, err error) {
+func (r *Recorder) final(tracks []*track, why Reason) (f final) {
 	f = final{id: r.id, started: r.startedAt}
 	first, _ := earliest(tracks)
 	if !first.startedAt.IsZero() {
 		f.started = first.startedAt
 	}
 	for _, t := range tracks {
-		ft, reason, err := t.final(first.origin)
-		if err != nil {
-			return f, err
-		}
+		ft, reason := t.final(first.origin)
 		f.reason = worse(f.reason, reason)
 		if ft.id != 0 {
 			f.tracks = append(f.tracks, ft)
 		}
 	}
 	f.state, f.duration = f.sum()
-	if why == ConsentWithdrawn {
-		f.state, f.reason = Deleted, why
-		return f, nil
-	}
-	gone, err := r.rs.ring.Destroyed(r.callerKey)
 	switch {
-	case err != nil:
-		return f, err
-	case gone:
+	case why == ConsentWithdrawn:
+		f.state, f.reason = Deleted, why
+	case r.rs.destroyed(r.callerKey):
 		f.state, f.reason = Erased, Forgotten
 	case f.state == Lost:
 		f.reason = worse(f.reason, NoAudio)
 	}
-	return f, nil
+	return f
+}
+
+// destroyed reports whether the key is gone for sure. What the ring cannot
+// tell is found out by whoever opens the file.
+func (rs *Recordings) destroyed(key sotto.KeyID) bool {
+	gone, err := rs.ring.Destroyed(key)
+	return err == nil && gone
 }
 
 // final finds out what became of the track.
-func (t *track) final(base int64) (f finalTrack, reason Reason, err error) {
+func (t *track) final(base int64) (f finalTrack, reason Reason) {
 	t.wmu.Lock()
 	defer t.wmu.Unlock()
 	t.mu.Lock()
@@ -217,19 +219,13 @@ func (t *track) final(base int64) (f finalTrack, reason Reason, err error) {
 	if t.halted.Load() {
 		reason = worse(reason, CutOff)
 	}
-	if t.key != 0 {
-		gone, err := t.rs.ring.Destroyed(t.key)
-		if err != nil {
-			return f, reason, err
-		}
-		if gone {
-			f.samples, reason = 0, worse(reason, Forgotten)
-		}
+	if t.key != 0 && t.rs.destroyed(t.key) {
+		f.samples, reason = 0, worse(reason, Forgotten)
 	}
 	if f.samples == 0 {
 		f.state, f.chunks = Lost, 0
 	}
-	return f, reason, nil
+	return f, reason
 }
 
 // sum is the state and the length of what the tracks hold.

@@ -2,7 +2,6 @@ package recording
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -213,7 +212,8 @@ func (r *Recorder) open(t *track) (err error) {
 		return err
 	}
 	if _, err := f.Write(stream.Header[:]); err != nil {
-		return errors.Join(err, f.Abort())
+		t.leftover = f.Abort() != nil
+		return err
 	}
 	t.file = f
 	return nil

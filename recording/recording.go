@@ -212,6 +212,12 @@ func (rs *Recordings) tracks() []*track {
 	return all
 }
 
+func (rs *Recordings) isClosing() bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rs.closing
+}
+
 // isLive reports whether a recorder of this process still works on id.
 func (rs *Recordings) isLive(id sotto.RecordingID) bool {
 	rs.mu.Lock()

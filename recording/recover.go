@@ -62,8 +62,7 @@ func (rs *Recordings) recoverOne(ctx context.Context, id sotto.RecordingID) (err
 		found, reason := rs.recoverTrack(t)
 		f.tracks = append(f.tracks, found)
 		f.reason = worse(f.reason, reason)
-		gone, err := rs.ring.Destroyed(t.CallerKey)
-		callerGone = callerGone || err == nil && gone
+		callerGone = callerGone || rs.destroyed(t.CallerKey)
 	}
 	f.align()
 	if f.state, f.duration = f.sum(); f.state == Lost && callerGone {

@@ -1,8 +1,10 @@
 package ticket_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -193,3 +195,18 @@ func wantKind(t *testing.T, what string, err error, kind sotto.Kind, secrets ...
 }
 
 func number(a sotto.Actor) string { return fmt.Sprint(int64(a.Person)) }
+
+// onDisk reports whether b is in the database's files.
+func (d *desk) onDisk(t *testing.T, b []byte) bool {
+	t.Helper()
+	files, err := filepath.Glob(d.file + "*")
+	must(t, err)
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		must(t, err)
+		if bytes.Contains(raw, b) {
+			return true
+		}
+	}
+	return false
+}

@@ -17,6 +17,7 @@ import (
 const (
 	maxMarked = 1 << 20 // bytes
 	maxSpans  = 1000
+	maxStray  = 100 // tags and comments that do not end; each costs a look at all the rest
 )
 
 // Span is a stretch of characters, From included and To not.
@@ -63,6 +64,7 @@ type marker struct {
 	urls  []string
 	depth int // of open marks
 	from  int // where the outermost one began
+	stray int // how many tags did not end
 }
 
 // next takes the text before the next tag, or the tag.
@@ -83,7 +85,13 @@ func (r *marker) next() error {
 		}
 	}
 	end := tagEnd(r.rest)
-	if end < 0 { // a < that begins no tag
+	if end < 0 { // a < that is part of the text
+		if beginsTag(r.rest) {
+			r.stray++
+		}
+		if r.stray > maxStray {
+			return sotto.FailField("html_body", "The HTML is broken: many of its tags are not closed.")
+		}
 		r.say("<")
 		r.rest = r.rest[1:]
 		return nil
@@ -154,7 +162,7 @@ func (r *marker) attributes(s string) {
 // tagEnd returns where the tag at the beginning of s ends, behind its >; -1
 // if s does not begin with a tag. A > in quotes belongs to the tag.
 func tagEnd(s string) int {
-	if len(s) < 2 || !(isLetter(s[1]) || s[1] == '/' || s[1] == '!' || s[1] == '?') {
+	if !beginsTag(s) {
 		return -1
 	}
 	quote := byte(0)
@@ -171,6 +179,10 @@ func tagEnd(s string) int {
 		}
 	}
 	return -1
+}
+
+func beginsTag(s string) bool {
+	return len(s) > 1 && (isLetter(s[1]) || s[1] == '/' || s[1] == '!' || s[1] == '?')
 }
 
 func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }

@@ -194,6 +194,10 @@ func (e *Engine) NewPortFor(peer Peer) (_ *Port, err error) {
 	if !peer.Fixed {
 		s.wait(p)
 	}
+	if peer.Addr.IsValid() {
+		p.expect = peer.Addr
+		s.put(peer.Addr, p)
+	}
 	e.open[p] = struct{}{}
 	return p, nil
 }

@@ -232,8 +232,15 @@ func TestSameRemoteAddressTakesAnotherSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if one.Local() == two.Local() {
-		t.Fatal("both ports sit on one socket")
+	three, err := e.NewPortFor(media.Peer{Addr: f.addr()}) // before the second is connected
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one.Local() == two.Local() || one.Local() == three.Local() || two.Local() == three.Local() {
+		t.Fatal("two ports sit on one socket")
+	}
+	if err := three.Connect(mulaw(f)); err != nil {
+		t.Fatal(err)
 	}
 	if err := two.Connect(mulaw(f)); err != nil {
 		t.Fatal(err)
@@ -302,5 +309,58 @@ func TestLatePacketsOfAnOldCallReachNoNewOne(t *testing.T) {
 	}
 	if q.Local() == f.to {
 		t.Error("the new call sits where the old one's packets arrive")
+	}
+}
+
+func TestFloodIsCutToTheRateOfTheCodec(t *testing.T) {
+	e := open(t, media.Config{})
+	f, b := newPhone(t), newPhone(t)
+	p, pb := connect(t, e, f), connect(t, e, b)
+	defer media.Bridge(p, pb)()
+	var ear mediatest.Ear
+	defer p.Tap(&ear)()
+	began := time.Now()
+	for range 2000 { // 40 s of audio
+		f.say(frame(1))
+	}
+	eventually(t, "the flood", func() bool { return e.Stats().In == 2000 })
+	took := time.Since(began)
+	// 5 s at once, and then 1.1 times what time has gone by.
+	most := int(250 + 55*took.Seconds() + 1)
+	if n := len(ear.Frames()); n < 250 || n > most {
+		t.Errorf("%d frames recorded in %v, want 250 to %d", n, took, most)
+	}
+	if n := e.Stats().Dropped[media.ReasonFlood]; n < 1000 {
+		t.Errorf("%d packets counted as flood", n)
+	}
+}
+
+// TestTwoPortsThatFeedEachOtherDoNotSpin connects two bridged ports to each
+// other's sockets: without a limit one packet would go round for ever.
+func TestTwoPortsThatFeedEachOtherDoNotSpin(t *testing.T) {
+	e := open(t, media.Config{})
+	a, err := e.NewPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := e.NewPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	media.Bridge(a, b)
+	for _, side := range []struct {
+		p  *media.Port
+		at netip.AddrPort
+	}{{a, b.Local()}, {b, a.Local()}} {
+		if err := side.p.Connect(media.Remote{Addr: side.at, Send: true, Receive: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = a.Play(t.Context(), media.Tone(440, 100*time.Millisecond), false) // it starts the loop
+	pause(300 * time.Millisecond)
+	before := e.Stats().In
+	pause(time.Second)
+	if n := e.Stats().In - before; n > 1000 {
+		t.Errorf("%d packets went round in a second", n)
 	}
 }

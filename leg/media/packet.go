@@ -30,6 +30,7 @@ const (
 	ReasonDuplicate     Reason = "duplicate"       // this number came before
 	ReasonLate          Reason = "late"            // too old to be of use
 	ReasonForeignStream Reason = "foreign stream"  // another SSRC while the party's own goes on
+	ReasonFlood         Reason = "flood"           // more audio than time goes by
 	ReasonHeld          Reason = "held"            // the party is not to be heard now
 	ReasonEarTaken      Reason = "ear taken"       // the other party hears a prompt or digits now
 	ReasonDeaf          Reason = "deaf"            // the other party is not to hear now
@@ -56,6 +57,7 @@ const (
 	dropDuplicate
 	dropLate
 	dropForeignStream
+	dropFlood
 	dropHeld
 	dropEarTaken
 	dropDeaf
@@ -68,7 +70,7 @@ func (d drop) reason() Reason {
 	names := [dropCount]Reason{"", ReasonUnknownSource, ReasonLatching, ReasonOldCall,
 		ReasonShort, ReasonHuge, ReasonVersion, ReasonOverrun, ReasonPadding, ReasonEmpty,
 		ReasonRTCP, ReasonPayloadType, ReasonEvent, ReasonDuplicate, ReasonLate,
-		ReasonForeignStream, ReasonHeld, ReasonEarTaken, ReasonDeaf, ReasonNoEvents}
+		ReasonForeignStream, ReasonFlood, ReasonHeld, ReasonEarTaken, ReasonDeaf, ReasonNoEvents}
 	return names[d]
 }
 

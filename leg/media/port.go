@@ -19,6 +19,7 @@ type Port struct {
 	e      *Engine
 	s      *socket
 	id     uint64
+	expect netip.AddrPort // the address kept free on s for the party; Engine.mu guards it
 	digits chan Digit
 	done   chan struct{}
 	hand   chan struct{} // held by the one SendDigits at work
@@ -33,6 +34,7 @@ type Port struct {
 	latch     latch
 	ban       ban
 	in        receiver
+	pace      pace
 	keys      keyReader
 	out       sender
 	bridge    *bridge
@@ -84,7 +86,7 @@ func (p *Port) Connect(r Remote) (err error) {
 		p.remote = r
 		return nil
 	}
-	if p.s.find(r.Addr) != nil {
+	if q := p.s.find(r.Addr); q != nil && q != p {
 		return sotto.Fail(sotto.Conflict, "Another call has audio with the same address. Hang up and call again.")
 	}
 	p.leave(now)
@@ -108,6 +110,7 @@ func (p *Port) Connect(r Remote) (err error) {
 // a while. Engine.mu and p.mu are held.
 func (p *Port) leave(now time.Duration) {
 	if !p.connected {
+		p.s.remove(p.expect)
 		return
 	}
 	for _, a := range []netip.AddrPort{p.remote.Addr, p.source} {

@@ -157,6 +157,9 @@ func (p *Port) hear(src netip.AddrPort, pkt *packet, why drop, now time.Duration
 	if why := p.in.order(pkt, now); why != kept {
 		return h, why
 	}
+	if !p.pace.allow(len(pkt.payload), now) {
+		return h, dropFlood
+	}
 	if !p.remote.Receive {
 		return h, dropHeld
 	}

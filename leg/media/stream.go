@@ -15,6 +15,37 @@ const (
 	switchSilence = 60 * time.Millisecond
 )
 
+// A party may send a little more audio than time goes by, and what a stall has
+// held back at once. Who sends more is a flood, or an echo of ourselves: it
+// would fill the disk with a recording and the other party's line.
+const (
+	paceRate   = SampleRate * 11 / 10 // samples a second
+	paceDepth  = 5 * SampleRate       // samples at once
+	paceLeast  = 40                   // samples that the smallest packet counts for
+	pacePeriod = int64(time.Second / paceRate)
+)
+
+// pace is what a party may still send. The zero value is full. Port.mu guards it.
+type pace struct {
+	used int64 // samples
+	at   time.Duration
+}
+
+// allow takes n samples from what may be sent and reports whether there was
+// enough.
+func (c *pace) allow(n int, now time.Duration) bool {
+	if back := int64(now-c.at) / pacePeriod; back > 0 {
+		c.used = max(0, c.used-back)
+		c.at += time.Duration(back * pacePeriod)
+	}
+	cost := int64(max(n, paceLeast))
+	if c.used+cost > paceDepth {
+		return false
+	}
+	c.used += cost
+	return true
+}
+
 // receiver follows the stream of one party. Port.mu guards it.
 type receiver struct {
 	started bool

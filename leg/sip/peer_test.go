@@ -134,9 +134,13 @@ func (s *script) text(method string, seq uint32, branch, body string, lines ...s
 	fmt.Fprintf(&b, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=%s;rport\r\n", method, s.target, s.p.addr(), branch)
 	fmt.Fprintf(&b, "Max-Forwards: 70\r\nFrom: \"A. Caller\" <sip:+33142000001@carrier.example.com>;tag=%s\r\n", s.tag)
 	fmt.Fprintf(&b, "To: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\n", s.to, s.id, seq, method)
-	fmt.Fprintf(&b, "Contact: <sip:carrier@%s>\r\n", s.p.addr())
+	if !strings.Contains(strings.Join(lines, "\n"), "Contact:") {
+		fmt.Fprintf(&b, "Contact: <sip:carrier@%s>\r\n", s.p.addr())
+	}
 	for _, l := range lines {
-		b.WriteString(l + "\r\n")
+		if l != "No-Contact:" {
+			b.WriteString(l + "\r\n")
+		}
 	}
 	if body != "" && !strings.Contains(b.String(), "Content-Type") {
 		b.WriteString("Content-Type: application/sdp\r\n")

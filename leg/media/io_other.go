@@ -116,9 +116,9 @@ func (e *Engine) startReading(s *socket) error {
 			if err != nil {
 				continue // an earlier packet of ours was refused; the socket goes on
 			}
-			e.counters.in.Add(1)
 			w.take(s, unmap(src), b[:n], e.now())
 			w.flush()
+			e.counters.in.Add(1)
 		}
 	})
 	return nil

@@ -191,6 +191,7 @@ func (p *pump) drain(ready []unix.EpollEvent) (moved int) {
 		moved += n
 	}
 	p.w.flush()
+	p.w.e.counters.in.Add(uint64(moved))
 	return moved
 }
 
@@ -204,9 +205,7 @@ func (p *pump) read(s *socket, from int) int {
 	if n == 0 {
 		return 0
 	}
-	e := p.w.e
-	now := e.now()
-	e.counters.in.Add(uint64(n))
+	now := p.w.e.now()
 	for i := range n {
 		p.w.take(s, box[i].peer.addr(), box[i].data[:msgs[i].n], now)
 	}

@@ -16,10 +16,11 @@ import (
 )
 
 // sinks are the sinks that -sink can name; a run makes one for each party.
-// Put the real recorder here to measure it.
+// record is the real recorder, which taps by itself.
 var sinks = map[string]func() media.Sink{
-	"none":  nil,
-	"count": func() media.Sink { return new(counter) },
+	"none":   nil,
+	"count":  func() media.Sink { return new(counter) },
+	"record": nil,
 }
 
 // counter is the least a recorder does: it looks at every frame.
@@ -38,6 +39,7 @@ type (
 		A, B    netip.AddrPort
 		Dropped map[media.Reason]uint64
 		Frames  int64
+		Taped   string
 	}
 )
 
@@ -49,6 +51,12 @@ func serve(c config, in io.Reader, out io.Writer) error {
 		return err
 	}
 	defer e.Close()
+	var tape *tape
+	if c.sink == "record" {
+		if tape, err = newTape(); err != nil {
+			return err
+		}
+	}
 	var counters []*counter
 	from, to := json.NewDecoder(in), json.NewEncoder(out)
 	for {
@@ -59,6 +67,11 @@ func serve(c config, in io.Reader, out io.Writer) error {
 			last := reply{Dropped: e.Stats().Dropped}
 			for _, c := range counters {
 				last.Frames += c.frames.Load()
+			}
+			if tape != nil {
+				if last.Taped, err = tape.stop(); err != nil {
+					return err
+				}
 			}
 			return to.Encode(last)
 		default:
@@ -78,6 +91,11 @@ func serve(c config, in io.Reader, out io.Writer) error {
 				if n, ok := s.(*counter); ok {
 					counters = append(counters, n)
 				}
+			}
+		}
+		if tape != nil {
+			if err := tape.record(ports); err != nil {
+				return err
 			}
 		}
 		media.Bridge(ports[0], ports[1])
@@ -132,5 +150,5 @@ func (o *ours) stop() (string, error) {
 	if err := o.from.Decode(&last); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d frames at the sinks, dropped %v", last.Frames, last.Dropped), o.cmd.Wait()
+	return fmt.Sprintf("%d frames at the sinks, dropped %v. %s", last.Frames, last.Dropped, last.Taped), o.cmd.Wait()
 }

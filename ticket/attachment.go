@@ -158,8 +158,8 @@ func (tt *Tickets) bring(ctx context.Context, actor sotto.Actor, tokens []string
 
 func (tt *Tickets) copyFile(f carried) (err error) {
 	src, done, err := tt.read(catalogue.Upload, f.ID, f.Size)
-	if sotto.KindOf(err) == sotto.NotFound {
-		return errNoUpload() // expired this very moment
+	if kind := sotto.KindOf(err); err != nil && (kind == sotto.NotFound || kind == sotto.Gone) {
+		return errNoUpload() // taken or expired this very moment
 	}
 	if err != nil {
 		return err
@@ -230,8 +230,12 @@ func (tt *Tickets) attach(tx *db.Tx, actor sotto.Actor, t Ticket, c sotto.Commen
 		if f.key != t.Key {
 			return nil, sotto.Fail(sotto.Conflict, "The ticket changed while the files were put on it. Try again.")
 		}
-		if n, err := tx.Exec(tt.q["DeleteUpload"], f.ID); err != nil || n == 0 {
-			return nil, errors.Join(err, errNoUpload())
+		n, err := tx.Exec(tt.q["DeleteUpload"], f.ID)
+		if err == nil && n == 0 {
+			err = errNoUpload()
+		}
+		if err != nil {
+			return nil, err
 		}
 		if err := tt.jobs.Enqueue(tx, removeUploadJob, f.ID, tx.Now); err != nil {
 			return nil, err

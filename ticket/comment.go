@@ -186,8 +186,12 @@ func (c CommentDraft) fromRequester(t Ticket) bool {
 // write writes a comment with its files on a ticket that is held or new.
 func (tt *Tickets) write(tx *db.Tx, actor sotto.Actor, t Ticket, p prepared, files []carried) (c Comment, err error) {
 	if p.Author != actor.Person && p.Author != t.Requester {
-		if ok, err := tx.Has(tt.q["PersonStaff"], int64(p.Author)); err != nil || !ok {
-			return c, errors.Join(err, sotto.FailField("author", "A comment is written by the requester or one of the staff."))
+		ok, err := tx.Has(tt.q["PersonStaff"], int64(p.Author))
+		if err == nil && !ok {
+			err = sotto.FailField("author", "A comment is written by the requester or one of the staff.")
+		}
+		if err != nil {
+			return c, err
 		}
 	}
 	c = Comment{

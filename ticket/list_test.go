@@ -94,7 +94,11 @@ func TestListsRefuseCursorsThatAreNotTheirs(t *testing.T) {
 		_, _, err = d.Deleted(ctx, d.agent, ticket.Page{After: after})
 		wantKind(t, "Deleted after "+after, err, sotto.Invalid)
 	}
-	_, _, err := d.List(ctx, d.agent, ticket.Filter{Order: "mood"}, ticket.Page{})
+	_, _, err := d.List(ctx, d.agent, ticket.Filter{}, ticket.Page{Skip: -1})
+	wantKind(t, "List from in front of the first", err, sotto.Invalid)
+	_, _, err = d.Comments(ctx, d.agent, tk.ID, ticket.Page{Skip: -1})
+	wantKind(t, "Comments from in front of the first", err, sotto.Invalid)
+	_, _, err = d.List(ctx, d.agent, ticket.Filter{Order: "mood"}, ticket.Page{})
 	wantKind(t, "List by mood", err, sotto.Invalid)
 	_, _, err = d.List(ctx, d.agent, ticket.Filter{Status: ticket.Deleted}, ticket.Page{})
 	wantKind(t, "List of the deleted", err, sotto.Invalid)

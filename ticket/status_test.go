@@ -2,12 +2,16 @@ package ticket_test
 
 import (
 	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"sotto"
+	"sotto/catalogue"
 	"sotto/ticket"
 )
 
@@ -249,4 +253,58 @@ func TestStatusMachineDoesWhatTheModelSays(t *testing.T) {
 	for _, wrong := range d.Check(ctx) {
 		t.Errorf("check: %s", wrong)
 	}
+}
+
+// TestManyHandsOnOneTicketKeepItsHistoryStraight lets people change, comment
+// and redact at the same time; the check at the end reads the events.
+func TestManyHandsOnOneTicketKeepItsHistoryStraight(t *testing.T) {
+	each(t, func(t *testing.T, d *desk) {
+		ctx := context.Background()
+		tk, c := d.open(t, "s", strings.Repeat("abcdefgh ", 20))
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				status := []ticket.Status{ticket.Open, ticket.Pending, ticket.Hold, ticket.Solved}[i%4]
+				if _, err := d.Update(ctx, d.agent, tk.ID, ticket.Change{Status: &status}); err != nil {
+					t.Errorf("Update = %v", err)
+				}
+				if _, err := d.Comment(ctx, d.ada, tk.ID, ticket.CommentDraft{Body: "still waiting"}); err != nil {
+					t.Errorf("Comment = %v", err)
+				}
+				if _, err := d.RedactText(ctx, d.agent, tk.ID, c.ID, string("abcdefgh"[i])); err != nil {
+					t.Errorf("RedactText = %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := d.comments(t, d.agent, tk.ID); len(got) != 9 || strings.ContainsAny(got[0].Body, "abcdefgh") {
+			t.Errorf("%d comments, the first %q", len(got), got[0].Body)
+		}
+	})
+}
+
+// TestOneOfManyTakesAnUpload lets two comments reach for the same file.
+func TestOneOfManyTakesAnUpload(t *testing.T) {
+	each(t, func(t *testing.T, d *desk) {
+		ctx := context.Background()
+		tk, _ := d.open(t, "s", "b")
+		u, err := d.Upload(ctx, d.ada, "a.txt", "", strings.NewReader("only one"))
+		must(t, err)
+		var won atomic.Int64
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				_, err := d.Comment(ctx, d.ada, tk.ID, ticket.CommentDraft{Body: "mine", Uploads: []string{u.Token}})
+				if err == nil {
+					won.Add(1)
+				} else if sotto.KindOf(err) != sotto.Invalid {
+					t.Errorf("Comment = %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 || d.files(t, catalogue.Attachment) != 1 || d.files(t, catalogue.Upload) != 0 {
+			t.Errorf("%d won, %d files", won.Load(), d.files(t, catalogue.Attachment))
+		}
+	})
 }

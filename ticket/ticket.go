@@ -161,8 +161,12 @@ func (tt *Tickets) hold(tx *db.Tx, actor sotto.Actor, id sotto.TicketID, deleted
 			return t, err
 		}
 	}
-	if n, err := tx.Exec(tt.q["Lock"], int64(id)); err != nil || n == 0 {
-		return t, errors.Join(err, errNoTicket())
+	n, err := tx.Exec(tt.q["Lock"], int64(id))
+	if err == nil && n == 0 {
+		err = errNoTicket()
+	}
+	if err != nil {
+		return t, err
 	}
 	purging, err := tx.Has(tt.q["Purging"], int64(id))
 	if err != nil {

@@ -222,12 +222,12 @@ func wallClock(t *tree) []breach {
 		if slices.ContainsFunc(slices.Collect(maps.Keys(clockOwners())), func(o string) bool { return under(dir, o) }) {
 			continue
 		}
-		measured := measuredNames(by[dir])
+		measured, fields := measuredNames(by[dir]), structFields(by[dir])
 		for _, s := range by[dir] {
 			if s.proves() {
 				continue
 			}
-			duration := durations(s, measured)
+			duration := durations(s, measured, fields)
 			each(s, func(x *ast.SelectorExpr) {
 				if s.used(x) == "time.Now" && !duration[x.Pos()] {
 					out = append(out, breach{at: t.at(s, x.Pos()), key: s.path, what: "time.Now: the time is passed in (sotto.Clock, Tx.Now), so that a test can live years in a second"})
@@ -255,7 +255,7 @@ func measuredNames(files []*source) map[string]bool {
 			if !ok || len(c.Args) != 1 {
 				return
 			}
-			if s.used(x) == "time.Since" {
+			if u := s.used(x); u == "time.Since" || u == "time.Until" {
 				note(c.Args[0])
 			}
 			if x.Sel.Name == "Sub" {
@@ -267,8 +267,28 @@ func measuredNames(files []*source) map[string]bool {
 	return out
 }
 
-// durations are the places in s where time.Now begins a measurement.
-func durations(s *source, measured map[string]bool) map[token.Pos]bool {
+// structFields are the names of the fields of a package's structs.
+func structFields(files []*source) map[string][]string {
+	out := map[string][]string{}
+	for _, s := range files {
+		each(s, func(spec *ast.TypeSpec) {
+			if x, ok := spec.Type.(*ast.StructType); ok {
+				for _, f := range x.Fields.List {
+					if len(f.Names) == 0 {
+						out[spec.Name.Name] = append(out[spec.Name.Name], "") // embedded
+					}
+					for _, id := range f.Names {
+						out[spec.Name.Name] = append(out[spec.Name.Name], id.Name)
+					}
+				}
+			}
+		})
+	}
+	return out
+}
+
+// durations are the places in s where time.Now begins or bounds a measurement.
+func durations(s *source, measured map[string]bool, fields map[string][]string) map[token.Pos]bool {
 	out := map[token.Pos]bool{}
 	name := func(x ast.Expr) string {
 		switch x := x.(type) {
@@ -279,8 +299,17 @@ func durations(s *source, measured map[string]bool) map[token.Pos]bool {
 		}
 		return ""
 	}
-	note := func(to, from ast.Expr) {
-		if c, ok := from.(*ast.CallExpr); ok && s.called(c) == "time.Now" && measured[name(to)] {
+	note := func(to string, from ast.Expr) {
+		c, ok := from.(*ast.CallExpr)
+		if !ok || !measured[to] {
+			return
+		}
+		if x, ok := c.Fun.(*ast.SelectorExpr); ok && x.Sel.Name == "Add" { // time.Now().Add(d)
+			if c, ok = x.X.(*ast.CallExpr); !ok {
+				return
+			}
+		}
+		if s.called(c) == "time.Now" {
 			out[c.Pos()] = true
 		}
 	}
@@ -289,11 +318,16 @@ func durations(s *source, measured map[string]bool) map[token.Pos]bool {
 		case *ast.AssignStmt:
 			for i := range n.Lhs {
 				if len(n.Rhs) == len(n.Lhs) {
-					note(n.Lhs[i], n.Rhs[i])
+					note(name(n.Lhs[i]), n.Rhs[i])
 				}
 			}
 		case *ast.KeyValueExpr:
-			note(n.Key, n.Value)
+			note(name(n.Key), n.Value)
+		case *ast.CompositeLit:
+			f := fields[name(n.Type)]
+			for i := range min(len(n.Elts), len(f)) {
+				note(f[i], n.Elts[i])
+			}
 		case *ast.CallExpr:
 			if x, ok := n.Fun.(*ast.SelectorExpr); ok && strings.HasPrefix(x.Sel.Name, "Set") && strings.HasSuffix(x.Sel.Name, "Deadline") {
 				ast.Inspect(n, func(m ast.Node) bool {
@@ -310,9 +344,7 @@ func durations(s *source, measured map[string]bool) map[token.Pos]bool {
 }
 
 func TestWallClockIsPassedIn(t *testing.T) {
-	holds(t, wallClock, exceptions{
-		"erasure/verify.go": "the order of two moments within one process",
-	}, `
+	holds(t, wallClock, nil, `
 -- a/a.go --
 package a
 import "time"
@@ -321,9 +353,14 @@ func f() {
 	_ = time.Since(began)
 	r := run{began: time.Now(), at: time.Now()}
 	conn.SetReadDeadline(time.Now().Add(5))
+	until := time.Now().Add(5)
+	_ = time.Until(until)
+	p := pair{time.Now(), time.Now()}
+	_ = time.Since(p.since)
 	store(time.Now())
 	clock := time.Now
 }
+type pair struct { at, since time.Time }
 -- a/a_test.go --
 package a
 import "time"
@@ -334,8 +371,9 @@ import "time"
 func g() { store(time.Now()) }
 `,
 		"a/a.go:6: time.Now: the time is passed in (sotto.Clock, Tx.Now), so that a test can live years in a second",
-		"a/a.go:8: time.Now: the time is passed in (sotto.Clock, Tx.Now), so that a test can live years in a second",
-		"a/a.go:9: time.Now: the time is passed in (sotto.Clock, Tx.Now), so that a test can live years in a second",
+		"a/a.go:10: time.Now: the time is passed in (sotto.Clock, Tx.Now), so that a test can live years in a second",
+		"a/a.go:12: time.Now: the time is passed in (sotto.Clock, Tx.Now), so that a test can live years in a second",
+		"a/a.go:13: time.Now: the time is passed in (sotto.Clock, Tx.Now), so that a test can live years in a second",
 	)
 }
 

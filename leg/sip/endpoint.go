@@ -134,6 +134,7 @@ type Endpoint struct {
 	dead    bool          // no new goroutines
 	done    chan struct{} // closed when dead
 	work    sync.WaitGroup
+	readers sync.WaitGroup // of the sockets; they end last
 
 	mu      sync.Mutex
 	calls   map[string]*Call           // by our tag
@@ -245,6 +246,11 @@ func (e *Endpoint) Close() error {
 		close(e.done)
 	}
 	e.life.Unlock()
+	e.txs.Close()
+	e.work.Wait()
+	// The library hands messages over on goroutines that nobody counts, and
+	// one that finds no socket opens one: give those that run a moment.
+	<-time.After(10 * time.Millisecond)
 	if e.udp != nil {
 		e.udp.Close()
 	}
@@ -254,10 +260,8 @@ func (e *Endpoint) Close() error {
 	for _, s := range e.liveStreams() {
 		s.Close()
 	}
-	e.txs.Close()
-	err := e.tp.Close()
-	e.work.Wait()
-	return err
+	e.readers.Wait()
+	return e.tp.Close()
 }
 
 func (e *Endpoint) liveCalls() []*Call {

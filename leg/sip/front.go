@@ -72,6 +72,11 @@ func (e *Endpoint) filterUDP(p sip.TransportReadProps, b []byte) ([]byte, error)
 // it refuses is answered here and not remembered. s is the connection the
 // message came on, nil for UDP.
 func (e *Endpoint) judge(b []byte, h hop, s *stream) (pass bool) {
+	select {
+	case <-e.done:
+		return false // closing: nothing more is begun
+	default:
+	}
 	who := e.whoIs(h.addr.Addr())
 	if who == nobody && !e.budget.take(h.addr.Addr()) {
 		e.dropped.Add(1)

@@ -69,14 +69,14 @@ func (e *Endpoint) listen() (err error) {
 			}
 			return sotto.FailCause(sotto.Busy, "The TCP address for SIP cannot be bound: it is in use or not ours.", err)
 		}
-		e.spawn(func() { e.tp.ServeTCP(doorman{e.tcp, e}) })
+		e.readers.Go(func() { e.tp.ServeTCP(doorman{e.tcp, e}) })
 	}
 	if e.udp != nil {
 		// Whoever sends before the reader runs finds our socket too, and not a
 		// new one of the library's.
 		at := e.udp.LocalAddr().String()
 		e.tp.Pool("UDP").Add(at, &sip.UDPConnection{PacketConn: e.udp, PacketAddr: at, Listener: true})
-		e.spawn(func() { e.tp.ServeUDP(e.udp) })
+		e.readers.Go(func() { e.tp.ServeUDP(e.udp) })
 	}
 	return nil
 }

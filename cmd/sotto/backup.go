@@ -37,7 +37,7 @@ type restoreCmd struct {
 
 // Do makes a new desk in --data and erases again what was erased since.
 func (c *restoreCmd) Do(ctx context.Context, g *globals, s streams) error {
-	cfg, err := g.load()
+	cfg, err := g.load(s)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ const maxAsked = 1 << 20
 
 // runOnDesk runs c in the running desk, or on the data itself when none runs.
 func runOnDesk(ctx context.Context, g *globals, c deskCommand, args []string, s streams) error {
-	cfg, err := g.load()
+	cfg, err := g.load(s)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (c *control) answer(ctx context.Context, conn net.Conn) {
 		w.exit(exitMisused)
 		return
 	}
-	s := streams{in: eof{}, out: w.to(frameOut), err: w.to(frameErr)}
+	s := streams{in: eof{}, out: w.to(frameOut), err: w.to(frameErr), clock: c.d.Config().Clock}
 	g, chosen, code := parse(a.Args, s)
 	dc, ok := chosen.(deskCommand)
 	if !ok {

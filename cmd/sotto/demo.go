@@ -31,7 +31,7 @@ type demoCmd struct{}
 
 // Do makes a demonstration desk in the data folder.
 func (c *demoCmd) Do(ctx context.Context, g *globals, s streams) error {
-	cfg, err := g.load()
+	cfg, err := g.load(s)
 	if err != nil {
 		return err
 	}
@@ -125,11 +125,7 @@ func demoTickets(ctx context.Context, d *desk.Desk, by sotto.Actor) error {
 }
 
 // printDemoGuide says where to go next.
-func printDemoGuide(w io.Writer, g *globals, web, phone string) {
-	cfg, err := g.load()
-	if err != nil {
-		return
-	}
+func printDemoGuide(w io.Writer, cfg desk.Config, web, phone string) {
 	raw, err := os.ReadFile(filepath.Join(cfg.Data, demoFile))
 	if err != nil {
 		return

@@ -19,7 +19,7 @@ type initCmd struct {
 // Do makes the folder, the keyring, the signed log, the database, the first
 // administrator and a token.
 func (c *initCmd) Do(ctx context.Context, g *globals, s streams) error {
-	cfg, err := g.load()
+	cfg, err := g.load(s)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (c *configPrintCmd) Do(_ context.Context, g *globals, s streams) error {
 		_, err := s.out.Write(desk.Manual())
 		return err
 	}
-	cfg, err := g.load()
+	cfg, err := g.load(s)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -17,7 +18,9 @@ import (
 	"sotto/desk"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, clock: time.Now}))
+}
 
 // The exit codes. A script may rely on them.
 const (
@@ -26,10 +29,11 @@ const (
 	exitMisused = 2
 )
 
-// streams are where a command reads and writes.
+// streams are where a command reads and writes, and the time it goes by.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	clock    sotto.Clock
 }
 
 // command is what every sub-command but those for the desk's data implements.
@@ -45,10 +49,9 @@ type deskCommand interface {
 }
 
 // run parses args and runs one command.
-func run(args []string, in io.Reader, out, errOut io.Writer) int {
+func run(args []string, s streams) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	s := streams{in, out, errOut}
 	g, chosen, code := parse(args, s)
 	if chosen == nil {
 		return code
@@ -60,7 +63,7 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	case command:
 		err = c.Do(ctx, g, s)
 	}
-	return report(err, errOut)
+	return report(err, s.err)
 }
 
 // parse returns the chosen command, or nil and the exit code of a usage error
@@ -118,8 +121,9 @@ type globals struct {
 }
 
 // load returns the configuration in force.
-func (g *globals) load() (desk.Config, error) {
+func (g *globals) load(s streams) (desk.Config, error) {
 	c, err := desk.LoadConfig(g.ConfigFile)
+	c.Clock, c.LogTo = s.clock, s.err
 	if err == nil && g.Data != "" {
 		c.Data = g.Data
 	}
@@ -130,6 +134,7 @@ func (g *globals) load() (desk.Config, error) {
 type cli struct {
 	globals
 
+	Serve     serveCmd     `cmd:"" help:"Run the desk."`
 	Init      initCmd      `cmd:"" help:"Make a new, empty desk in a folder."`
 	Check     checkCmd     `cmd:"" help:"Check that everything fits together; exit 1 with what does not."`
 	Catalogue catalogueCmd `cmd:"" help:"Print what is stored, whose it is, why and how long."`

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"text/tabwriter"
 	"time"
 
@@ -128,9 +131,30 @@ func (c *ticketRedactCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) e
 }
 
 type recordingCmd struct {
+	Save   recordingSaveCmd   `cmd:"" help:"Write a recording to a WAV file: caller left, agents right."`
 	Delete recordingDeleteCmd `cmd:"" help:"Delete a recording for good."`
 	Prove  recordingProveCmd  `cmd:"" help:"Show the consent a recording rests on (GDPR 7)."`
 	Due    recordingDueCmd    `cmd:"" help:"Remove now whatever is due: recordings, tickets, archives."`
+}
+
+type recordingSaveCmd struct {
+	ID sotto.RecordingID `arg:"" help:"The recording's number; see sotto ticket show."`
+	To string            `required:"" placeholder:"FILE" help:"Where to write it; must not exist."`
+}
+
+// DoDesk writes the sound; the audit log notes it.
+func (c *recordingSaveCmd) DoDesk(ctx context.Context, d *desk.Desk, _ streams) (err error) {
+	wav, err := d.Recordings.WAV(ctx, sotto.Operator(), c.ID)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, wav.Close()) }()
+	f, err := os.OpenFile(absolute(ctx, c.To), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return sotto.FailCause(sotto.Conflict, "The file cannot be written there; perhaps it exists.", err)
+	}
+	_, err = io.Copy(f, wav)
+	return errors.Join(err, f.Close())
 }
 
 type recordingDeleteCmd struct {

@@ -27,7 +27,7 @@ func explained(t *tree) []breach {
 	direct := map[string]string{} // module, and a place that needs it
 	mods := modulesOf(t.texts["go.mod"])
 	for _, s := range t.source {
-		for _, p := range s.imports {
+		for _, p := range s.needs {
 			if first, _, _ := strings.Cut(p, "/"); !strings.Contains(first, ".") {
 				continue // the standard library, or ours
 			}
@@ -114,7 +114,7 @@ import ("fmt"; "sotto/db"; "example.org/told/sub"; "example.org/untold/v2"; "exa
 
 var (
 	makeCommand = regexp.MustCompile(`\bmake ([a-z][a-z-]*)`)
-	codeSpan    = regexp.MustCompile("(?s)```.*?```|`[^`\n]+`|(?m:^    .*$)")
+	codeSpan    = regexp.MustCompile("(?s)```.*?```|`[^`\n]+`|(?m:^    [^\n]*)")
 	target      = regexp.MustCompile(`(?m)^([a-z][a-z-]*):(.*)$`)
 )
 

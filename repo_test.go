@@ -104,7 +104,8 @@ type tree struct {
 type source struct {
 	*ast.File
 	path, dir, text string
-	imports         map[string]string // import paths by the name they have here
+	needs           []string          // import paths
+	imports         map[string]string // the same by the name they have here
 }
 
 // test reports whether the file is a test's.
@@ -168,12 +169,14 @@ func (t *tree) add(files fs.FS, name string, d fs.DirEntry) error {
 		if err != nil {
 			return err
 		}
+		s.needs = append(s.needs, p)
 		local := importName(p)
 		if i.Name != nil {
 			local = i.Name.Name
 		}
 		s.imports[local] = p
 	}
+	slices.Sort(s.needs)
 	t.source = append(t.source, s)
 	return nil
 }

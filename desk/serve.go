@@ -24,6 +24,9 @@ import (
 // retentionEvery is how often what is due is looked for.
 const retentionEvery = time.Minute
 
+// tidyEvery is how often what a crash left behind is looked for.
+const tidyEvery = time.Hour
+
 // rotateEvery is how often the keyring's epoch key is changed when nothing
 // else changes it.
 const rotateEvery = 24 * time.Hour
@@ -168,6 +171,8 @@ func answer(w http.ResponseWriter, status int, words string) {
 func (s *Server) keepTime(ctx context.Context) {
 	due := time.NewTicker(retentionEvery)
 	defer due.Stop()
+	tidy := time.NewTicker(tidyEvery)
+	defer tidy.Stop()
 	rotate := time.NewTicker(rotateEvery)
 	defer rotate.Stop()
 	for {
@@ -178,12 +183,23 @@ func (s *Server) keepTime(ctx context.Context) {
 			if _, err := s.d.Retention.RunDue(ctx); err != nil && ctx.Err() == nil {
 				s.d.log.Error("not everything that is due could be removed", "err", err)
 			}
+		case <-tidy.C:
+			if err := s.d.tidy(ctx); err != nil && ctx.Err() == nil {
+				s.d.log.Error("not everything that was left behind could be removed", "err", err)
+			}
 		case <-rotate.C:
 			if err := s.d.Ring.Rotate(); err != nil {
 				s.d.log.Error("the epoch key was not changed", "err", err)
 			}
 		}
 	}
+}
+
+// tidy removes files without a row and registrations that ran out, and lets
+// the database remember how long the signed log is.
+func (d *Desk) tidy(ctx context.Context) error {
+	_, err := d.Tickets.Sweep(ctx)
+	return errors.Join(err, d.Agents.Expire(ctx), d.rememberHead(ctx))
 }
 
 // HTTP is the address the web answers at.

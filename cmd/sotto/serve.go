@@ -40,6 +40,7 @@ func (c *serveCmd) Do(ctx context.Context, g *globals, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	d.Obs.Silence() // libraries must not write callers' addresses beside our log
 	srv, err := d.Serve(ctx)
 	if err != nil {
 		return err

@@ -9,9 +9,6 @@ FROM erasure WHERE id = $1;
 -- name: Undone
 SELECT id FROM erasure WHERE done_at IS NULL ORDER BY id;
 
--- name: Last
-SELECT receipt_no FROM erasure WHERE subject = $1 AND subject_id = $2 AND done_at IS NOT NULL ORDER BY id DESC LIMIT 1;
-
 -- name: Insert
 INSERT INTO erasure (id, person_id, subject, subject_id, request_id, actor_id, state, opened_at, commitment)
 VALUES ($1, $2, $3, $4, $5, $6, 'frozen', $7, $8);

@@ -215,39 +215,71 @@ func (e *Eraser) detachRows(ctx context.Context, r *Run, pl place) error {
 	if len(nulls) == 0 || !pl.edge.Direct() {
 		return e.countPseudonyms(ctx, r, pl)
 	}
-	var sets, open []string
+	var open []string
 	for _, c := range nulls {
-		sets = append(sets, c.Name+" = NULL")
 		open = append(open, "t0."+c.Name+" IS NOT NULL")
 	}
 	from, where := pl.table.From(pl.edge)
 	query := fmt.Sprintf("SELECT t0.%s FROM %s WHERE %s AND (%s) LIMIT %d", pl.table.Key(), from, where, strings.Join(open, " OR "), batch)
-	update := fmt.Sprintf("UPDATE %s SET %s WHERE %s = $1", pl.table.Name, strings.Join(sets, ", "), pl.table.Key())
 	for {
 		keys, err := e.numbers(ctx, query, int64(r.person))
 		if err != nil || len(keys) == 0 {
 			return err
 		}
-		err = e.c.DB.Write(ctx, func(tx *db.Tx) error {
-			for _, k := range keys {
-				if _, err := tx.Exec(update, k); err != nil {
-					return err
-				}
-			}
-			for _, c := range nulls {
-				st := receipt.Step{Place: pl.table.Name + "." + c.Name, Action: receipt.Null, Removed: int64(len(keys))}
-				if c.Erase == catalogue.DestroyKey {
-					st.Action = receipt.DestroyKey
-				}
-				if err := e.step(tx, r, st); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err = e.c.DB.Write(ctx, func(tx *db.Tx) error { return e.detach(tx, r, pl.table, nulls, keys) })
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// detach sets the columns of the rows to NULL. It notes of each column how many
+// values were there: a receipt claims nothing that never was.
+func (e *Eraser) detach(tx *db.Tx, r *Run, t catalogue.Table, nulls []catalogue.Column, keys []int64) error {
+	var sets, counts []string
+	for _, c := range nulls {
+		sets = append(sets, c.Name+" = NULL")
+		counts = append(counts, fmt.Sprintf("COUNT(%s)", c.Name))
+	}
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s = $1", strings.Join(counts, ", "), t.Name, t.Key())
+	update := fmt.Sprintf("UPDATE %s SET %s WHERE %s = $1", t.Name, strings.Join(sets, ", "), t.Key())
+	removed := make([]int64, len(nulls))
+	for _, k := range keys {
+		there, err := db.One(tx, numbersIn(len(nulls)), query, k)
+		if err != nil {
+			return err
+		}
+		for i, n := range there {
+			removed[i] += n
+		}
+		if _, err := tx.Exec(update, k); err != nil {
+			return err
+		}
+	}
+	for i, c := range nulls {
+		st := receipt.Step{Place: t.Name + "." + c.Name, Action: receipt.Null, Removed: removed[i]}
+		if c.Erase == catalogue.DestroyKey {
+			st.Action = receipt.DestroyKey
+		}
+		if st.Removed == 0 {
+			continue
+		}
+		if err := e.step(tx, r, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// numbersIn reads a row of n numbers.
+func numbersIn(n int) func(db.Scanner) ([]int64, error) {
+	return func(s db.Scanner) ([]int64, error) {
+		out := make([]int64, n)
+		to := make([]any, n)
+		for i := range out {
+			to[i] = &out[i]
+		}
+		return out, s.Scan(to...)
 	}
 }
 

@@ -2,6 +2,7 @@ package blob_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -105,5 +106,15 @@ func TestEachNamesEveryBlob(t *testing.T) {
 	}
 	if err := s.Each(catalogue.Upload, func(id int64) error { delete(want, id); return nil }); err != nil || len(want) != 0 {
 		t.Errorf("not named: %v, %v", want, err)
+	}
+}
+
+func TestSyncAllSyncsOrSaysThatItCannot(t *testing.T) {
+	s, _ := newStore(t)
+	if err := s.Put(catalogue.Upload, 3, strings.NewReader("sealed bytes")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SyncAll(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		t.Error(err)
 	}
 }

@@ -24,6 +24,7 @@ type block struct {
 	next    int32              // the block behind it in a track's queue
 	before  int64              // whole chunks of silence to write before it
 	used    bool               // data was filled with silence once
+	below   atomic.Int32       // the block below it in the pool
 }
 
 // put lays p at from, where nothing came before; the first to come stays.
@@ -98,30 +99,71 @@ func mask(w, from, to int) uint64 {
 	return m
 }
 
-// pool is the buffer of all tracks: a stack of free blocks without a lock,
-// so that taking one neither waits nor allocates. The block used last is
-// given out first, so the untouched rest stays with the system.
+const (
+	slabBits = 8 // blocks are made 256 at a time: 1.2 MB
+	slabSize = 1 << slabBits
+)
+
+type slab [slabSize]block
+
+// pool is the buffer of all tracks: a stack of free blocks without a lock, so
+// that taking one neither waits nor allocates. feed makes more, ahead of need.
 type pool struct {
-	blocks []block
-	next   []atomic.Int32 // the free block below it
-	top    atomic.Uint64  // version<<32 | block+1; the version keeps a slow taker from a stale next
-	free   atomic.Int64
+	slabs   []atomic.Pointer[slab] // block i is in slab i/256
+	made    atomic.Int64           // slabs that are there
+	top     atomic.Uint64          // version<<32 | block+1; the version keeps a slow taker from a stale below
+	free    atomic.Int64           // blocks on the stack
+	reserve atomic.Int64           // how many should be
+	hungry  chan struct{}          // holds one when free fell below reserve
 }
 
-// newPool makes a pool of about size bytes; 0 means 32 MiB.
+// newPool makes a pool that grows to about size bytes; 0 means 32 MiB.
 func newPool(size int64) *pool {
 	if size <= 0 {
 		size = 32 << 20
 	}
-	n := max(16, size/(chunk+chunk/8+32))
-	p := &pool{blocks: make([]block, n), next: make([]atomic.Int32, n)}
-	for i := range p.next {
-		p.next[i].Store(int32(i) + 1)
-	}
-	p.next[n-1].Store(none)
-	p.top.Store(1)
-	p.free.Store(n)
+	slabs := max(1, (size+slabBytes/2)/slabBytes)
+	p := &pool{slabs: make([]atomic.Pointer[slab], slabs), hungry: make(chan struct{}, 1)}
+	p.expect(0)
+	p.grow()
 	return p
+}
+
+// slabBytes is the memory of a slab, as good as.
+const slabBytes = slabSize * (chunk + chunk/8 + 32)
+
+// at returns block i.
+func (p *pool) at(i int32) *block { return &p.slabs[i>>slabBits].Load()[i&(slabSize-1)] }
+
+// expect keeps blocks ready for so many tracks: all may need one at once.
+func (p *pool) expect(tracks int) { p.reserve.Store(int64(tracks) + slabSize/2) }
+
+// feed makes blocks when they become few, until quit is closed.
+func (p *pool) feed(quit <-chan struct{}) {
+	for {
+		for p.free.Load() < p.reserve.Load() && p.grow() {
+		}
+		select {
+		case <-p.hungry:
+		case <-quit:
+			return
+		}
+	}
+}
+
+// grow makes one slab; false when the pool is as large as it may be. It is
+// called by one goroutine at a time.
+func (p *pool) grow() bool {
+	n := p.made.Load()
+	if n == int64(len(p.slabs)) {
+		return false
+	}
+	p.slabs[n].Store(new(slab))
+	p.made.Store(n + 1)
+	for i := slabSize - 1; i >= 0; i-- {
+		p.push(int32(n<<slabBits) + int32(i))
+	}
+	return true
 }
 
 // take returns a block of silence, or none.
@@ -130,11 +172,14 @@ func (p *pool) take() int32 {
 		top := p.top.Load()
 		i := int32(uint32(top)) - 1
 		if i < 0 {
+			p.call()
 			return none
 		}
-		if p.top.CompareAndSwap(top, stacked(top, p.next[i].Load())) {
-			p.free.Add(-1)
-			b := &p.blocks[i]
+		if p.top.CompareAndSwap(top, stacked(top, p.at(i).below.Load())) {
+			if p.free.Add(-1) < p.reserve.Load() {
+				p.call()
+			}
+			b := p.at(i)
 			if !b.used {
 				b.used = true
 				b.wipe()
@@ -144,15 +189,30 @@ func (p *pool) take() int32 {
 	}
 }
 
+// call wakes feed, if there is something it can do.
+func (p *pool) call() {
+	if p.made.Load() == int64(len(p.slabs)) {
+		return
+	}
+	select {
+	case p.hungry <- struct{}{}:
+	default:
+	}
+}
+
 // give takes a block back. What was said does not stay in it.
 func (p *pool) give(i int32) {
-	b := &p.blocks[i]
+	b := p.at(i)
 	b.wipe()
 	b.covered = [chunk / 64]uint64{}
 	b.count, b.before, b.next = 0, 0, none
+	p.push(i)
+}
+
+func (p *pool) push(i int32) {
 	for {
 		top := p.top.Load()
-		p.next[i].Store(int32(uint32(top)) - 1)
+		p.at(i).below.Store(int32(uint32(top)) - 1)
 		if p.top.CompareAndSwap(top, stacked(top, i)) {
 			p.free.Add(1)
 			return

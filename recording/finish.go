@@ -103,7 +103,7 @@ func (t *track) seam(b *batch, last int32, length int) {
 	defer t.recovered()
 	if last != none {
 		defer t.rs.pool.give(last)
-		at := &t.rs.pool.blocks[last]
+		at := t.rs.pool.at(last)
 		t.fill(b, at.before)
 		t.seal(b, at.data[:length], int64(length)-at.within(length), true)
 		return

@@ -118,6 +118,8 @@ func (rs *Recordings) forget(r *Recorder) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	delete(rs.live, r)
+	rs.voices -= len(r.tracks)
+	rs.pool.expect(rs.voices)
 }
 
 // ID returns the recording's number.
@@ -155,6 +157,8 @@ func (r *Recorder) add(t *track, tap func(media.Sink) (untap func())) (err error
 	t.paused = r.paused
 	r.rs.mu.Lock()
 	r.tracks = append(r.tracks, t)
+	r.rs.voices++
+	r.rs.pool.expect(r.rs.voices)
 	r.rs.mu.Unlock()
 	t.listen(tap)
 	if err := r.open(t); err != nil {

@@ -15,10 +15,11 @@
 //
 // What a crash takes, per track: kill -9 takes the chunk being filled, at
 // most 0.512 s, and when packets were lost within the last 2 s also what came
-// after the gap, at most 2.6 s in all. A power cut takes what was not synced:
-// one pass a second syncs what is new, longest waiting first, and spends at
-// most 300 ms of each second on it, so the second becomes longer when there
-// are more tracks than the disk can sync in that time.
+// after the gap, at most 2.6 s in all. A power cut takes what was not synced
+// yet: a pass each second syncs what is new, so a second more and as long as
+// the disk takes for the pass. Systems that cannot sync a whole file system
+// sync file by file, longest waiting first, for at most 300 ms of each
+// second, so with many calls each file's turn comes later.
 package recording
 
 import (
@@ -127,6 +128,7 @@ type Recordings struct {
 	mu      sync.Mutex // guards what is below, and Recorder.tracks
 	closing bool
 	live    map[*Recorder]struct{}
+	voices  int // tracks of all live recorders
 	heard   map[listening]time.Time
 }
 
@@ -157,6 +159,7 @@ func New(cfg Config) *Recordings {
 	for range writers {
 		rs.work.Go(rs.write)
 	}
+	rs.work.Go(func() { rs.pool.feed(rs.quit) })
 	rs.work.Go(rs.tend)
 	rs.work.Go(rs.keepDurable)
 	return rs
@@ -230,20 +233,19 @@ func (rs *Recordings) isLive(id sotto.RecordingID) bool {
 	return false
 }
 
-// Stats is what the recorders hold just now.
+// Stats is what the recorders hold just now. A block is half a second of one
+// voice in memory.
 type Stats struct {
 	Live   int // recordings being written
 	Tracks int // voices of them
-	Free   int // blocks of half a second each that are left of the buffer
+	Used   int // blocks that hold sound
+	Ready  int // blocks that can be taken at once; more are made, up to Config.Buffer
 }
 
 // Stats tells what the recorders hold just now.
 func (rs *Recordings) Stats() Stats {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	s := Stats{Live: len(rs.live), Free: int(rs.pool.free.Load())}
-	for r := range rs.live {
-		s.Tracks += len(r.tracks)
-	}
-	return s
+	ready := rs.pool.free.Load()
+	return Stats{Live: len(rs.live), Tracks: rs.voices, Used: int(rs.pool.made.Load()*slabSize - ready), Ready: int(ready)}
 }

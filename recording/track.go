@@ -143,14 +143,14 @@ func (t *track) block(n int64) *block {
 		}
 		t.gathering++
 	}
-	return &t.rs.pool.blocks[*i]
+	return t.rs.pool.at(*i)
 }
 
 // complete hands over the blocks in front that are full. mu is held.
 func (t *track) complete() (ready bool) {
 	for {
 		i := t.open[t.next%slots]
-		if i == none || t.rs.pool.blocks[i].count < chunk {
+		if i == none || t.rs.pool.at(i).count < chunk {
 			return ready
 		}
 		ready = t.emit()
@@ -181,13 +181,13 @@ func (t *track) emit() bool {
 		return false
 	}
 	t.gathering--
-	b := &t.rs.pool.blocks[i]
+	b := t.rs.pool.at(i)
 	b.before, t.empty = t.empty, 0
 	b.next = none
 	if t.tail == none {
 		t.head = i
 	} else {
-		t.rs.pool.blocks[t.tail].next = i
+		t.rs.pool.at(t.tail).next = i
 	}
 	t.tail = i
 	return true
@@ -201,7 +201,7 @@ func (t *track) pop() int32 {
 	if i == none {
 		return none
 	}
-	if t.head = t.rs.pool.blocks[i].next; t.head == none {
+	if t.head = t.rs.pool.at(i).next; t.head == none {
 		t.tail = none
 	}
 	return i
@@ -223,7 +223,7 @@ func (t *track) shut() (last int32, length int) {
 	}
 	t.open[n%slots] = none
 	t.gathering--
-	t.rs.pool.blocks[last].before, t.empty = t.empty, 0
+	t.rs.pool.at(last).before, t.empty = t.empty, 0
 	return last, int(t.newest & (chunk - 1))
 }
 
@@ -254,7 +254,7 @@ func (t *track) drop() {
 	t.gathering = 0
 	for t.head != none {
 		i := t.head
-		t.head = t.rs.pool.blocks[i].next
+		t.head = t.rs.pool.at(i).next
 		t.rs.pool.give(i)
 	}
 	t.tail = none

@@ -134,7 +134,7 @@ func (t *track) drain(b *batch) {
 			t.flush(b)
 			break
 		}
-		at := &t.rs.pool.blocks[i]
+		at := t.rs.pool.at(i)
 		t.fill(b, at.before)
 		t.seal(b, at.data[:], chunk-int64(at.count), false)
 		t.rs.pool.give(i)

@@ -9,47 +9,60 @@ import (
 	"sotto/db"
 )
 
-// Connect writes that an agent is on. also runs first in the same
-// transaction, for what must not be without it (the ticket); it may be nil.
-// If it fails nothing is written and the call stays where it was.
+// Connect notes and writes that an agent is on. also runs first in the same
+// transaction, for what belongs to it (the ticket); it may be nil. A call is
+// connected whatever the disk says: if also fails it is written without it,
+// if the disk fails with the end of the call, and the error is returned. It
+// fails with sotto.Conflict when the call is over.
 func (cc *Calls) Connect(ctx context.Context, c *Call, agent sotto.PersonID, also func(*db.Tx) error) (err error) {
 	defer sotto.Wrap(&err, "call.Connect(%d)", c.ID)
-	var now time.Time
-	err = cc.db.Write(ctx, func(tx *db.Tx) error {
-		now = tx.Now
+	if !c.connect(agent, cc.db.Now()) {
+		return sotto.Fail(sotto.Conflict, "The call is over.")
+	}
+	if err = cc.writeConnect(ctx, c, also); err != nil && also != nil {
+		err = errors.Join(err, cc.writeConnect(ctx, c, nil))
+	}
+	return err
+}
+
+// connect brings the call into the state; false when it is over.
+func (c *Call) connect(agent sotto.PersonID, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == Ended {
+		return false
+	}
+	c.state, c.agent, c.connected = Connected, agent, now
+	return true
+}
+
+func (cc *Calls) writeConnect(ctx context.Context, c *Call, also func(*db.Tx) error) error {
+	return cc.db.Write(ctx, func(tx *db.Tx) error {
 		if also != nil {
 			if err := also(tx); err != nil {
 				return err
 			}
 		}
 		r := c.row()
-		n, err := tx.Exec(cc.q["Connect"], int64(c.ID), string(Connected), db.OrNull(agent), r.consent, r.answered, db.Millis(now))
-		if err == nil && n == 0 {
-			return sotto.Fail(sotto.Conflict, "The call is over.")
-		}
+		_, err := tx.Exec(cc.q["Connect"], int64(c.ID), string(Connected), r.agent, r.consent, r.answered, r.connected)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.state != Ended {
-		c.state, c.agent, c.connected = Connected, agent, now
-	}
-	return nil
 }
 
-// SetTicket writes which case the call belongs to, in the caller's
-// transaction.
-func (cc *Calls) SetTicket(tx *db.Tx, c *Call, id sotto.TicketID) error {
-	if _, err := tx.Exec(cc.q["SetTicket"], int64(c.ID), db.OrNull(id)); err != nil {
+// SetTicket writes which case a call belongs to, in the caller's transaction.
+func (cc *Calls) SetTicket(tx *db.Tx, id sotto.CallID, ticket sotto.TicketID) error {
+	if _, err := tx.Exec(cc.q["SetTicket"], int64(id), db.OrNull(ticket)); err != nil {
 		return err
 	}
 	tx.After(func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.ticket = id
+		cc.mu.Lock()
+		c := cc.live[id]
+		cc.mu.Unlock()
+		if c != nil {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.ticket = ticket
+		}
 	})
 	return nil
 }

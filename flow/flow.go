@@ -1,0 +1,134 @@
+// Package flow is the journey of a call on one page: Inbound. A call arrives
+// → line → consent → queue → agent → recording → ticket.
+//
+// It owns no table and holds no rules, only the order; each step is one call
+// into the package of that name. The files beside inbound.go are the steps
+// that take more than one line. leg/sip gives it each call; cmd makes it, and
+// waits for it before it stops what calls stand on.
+package flow
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sotto"
+	"sotto/agent"
+	"sotto/call"
+	"sotto/db"
+	"sotto/leg"
+	"sotto/line"
+	"sotto/locales"
+	"sotto/obs"
+	"sotto/queue"
+	"sotto/recording"
+	"sotto/ticket"
+)
+
+// Config is what calls need on their way. All fields up to Dial are needed;
+// the others work at zero.
+type Config struct {
+	DB         *db.DB
+	Lines      *line.Lines
+	Calls      *call.Calls
+	Agents     *agent.Agents
+	Queue      *queue.Queue
+	Recordings *recording.Recordings
+	Tickets    *ticket.Tickets
+	Clock      sotto.Clock
+	// Dial rings one telephone of an agent and returns when it is answered, or
+	// with an error that has a cause (leg.CauseOf). who is what the agent sees.
+	// When ctx ends it must give up.
+	Dial func(ctx context.Context, device sotto.DeviceID, who leg.Caller) (leg.Leg, error)
+
+	Log     *slog.Logger
+	Metrics obs.Metrics
+	Times   Times
+}
+
+// Times are how long the steps of a call take. A zero field has the given
+// value.
+type Times struct {
+	Key     time.Duration // for key 3 after the notice has ended: 4 s
+	Bounce  time.Duration // in which key 3 pressed again is the same press: 1 s
+	Message time.Duration // the longest voice message: 5 min
+	Silence time.Duration // that ends a voice message: 8 s
+	Spoken  time.Duration // of sound that makes a voice message: 500 ms
+	Finish  time.Duration // for bringing a recording to the disk: 30 s
+}
+
+func (t *Times) fill() {
+	for _, d := range []struct {
+		at    *time.Duration
+		value time.Duration
+	}{
+		{&t.Key, 4 * time.Second}, {&t.Bounce, time.Second}, {&t.Message, 5 * time.Minute}, {&t.Silence, 8 * time.Second},
+		{&t.Spoken, 500 * time.Millisecond}, {&t.Finish, 30 * time.Second},
+	} {
+		if *d.at == 0 {
+			*d.at = d.value
+		}
+	}
+}
+
+// Flow leads calls. Its methods may be called from any goroutine.
+type Flow struct {
+	Config
+	words   *locales.Texts
+	running sync.WaitGroup
+}
+
+// New returns a flow. It fails only when the binary was built from broken
+// texts.
+func New(cfg Config) (*Flow, error) {
+	words, err := locales.Load()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Times.fill()
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Flow{Config: cfg, words: words}, nil
+}
+
+// Accept takes an incoming call and returns when it is over: it is what
+// sip.Config.Accept wants. This is the one place that logs why a call failed.
+func (f *Flow) Accept(ctx context.Context, l leg.Leg) {
+	f.running.Add(1)
+	defer f.running.Done()
+	if err := f.Inbound(ctx, l); err != nil {
+		f.Log.Error("flow: a call did not go as it should", "err", err, "stack", stackOf(err))
+	}
+}
+
+// Wait returns when no call is under way. Call it when no more come in: after
+// the endpoint was closed, before recordings and database are.
+func (f *Flow) Wait() { f.running.Wait() }
+
+// Live returns how many calls are under way.
+func (f *Flow) Live() int { return len(f.Calls.Live()) }
+
+// Recover makes tickets for the calls that a stop without warning cut off, so
+// that nobody who called is forgotten. Call it once, before the first call.
+func (f *Flow) Recover(ctx context.Context) (err error) {
+	defer sotto.Wrap(&err, "flow.Recover")
+	found, err := f.Calls.Recover(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range found {
+		if r.Line == 0 || r.Ticket != 0 || r.Person == 0 && r.Key == 0 {
+			continue
+		}
+		l, err := f.Lines.Get(ctx, r.Line)
+		if err != nil {
+			return err
+		}
+		if err := f.DB.Write(ctx, func(tx *db.Tx) error { return f.fileTicket(tx, caseOfRecord(l, r)) }); err != nil && sotto.KindOf(err) != sotto.Gone {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package flow
+
+import (
+	"context"
+
+	"sotto/call"
+	"sotto/leg"
+	"sotto/line"
+	"sotto/obs"
+	"sotto/route"
+)
+
+// Inbound carries one incoming call from the first ring to the ticket.
+// Whatever happens, the call ends with exactly one call.Reason. The error it
+// returns is for the log: a call that ended in good order returns nil.
+func (f *Flow) Inbound(ctx context.Context, l leg.Leg) (err error) {
+	j := &journey{f: f, caller: l}
+	defer func() { // 9. one end, one reason, and the ticket
+		if p := recover(); p != nil {
+			err = obs.Recovered(p)
+		}
+		err = j.end(err)
+	}()
+	ctx, release := endsWith(ctx, l)
+	defer release()
+
+	j.line, err = f.Lines.ByNumber(context.WithoutCancel(ctx), l.Dialled()) // 1. which line is called?
+	if err != nil {
+		return j.refuse(ctx, err)
+	}
+	to := route.Follow(j.line, f.Clock())                       // 2. its hours → a destination
+	if err := j.begin(ctx, j.line.ID, to.InHours); err != nil { // 3. it rings: a call exists from here on, and perhaps we know who
+		return err
+	}
+	if err := j.answer(ctx); err != nil { // 4. pick up
+		return err
+	}
+	if err := j.say(ctx, to.First); err != nil { // 5. the first words
+		return err
+	}
+	if to.Kind == route.Agents {
+		if err := j.ask(ctx); err != nil { // 6. told about recording; key 3 decides
+			return err
+		}
+		a, err := j.queue(ctx, to) // 7. wait; the longest idle agent is rung
+		if err != nil {
+			return err
+		}
+		if a != nil {
+			return j.talk(ctx, a) // 8. both hear each other; both are recorded if the caller may be
+		}
+		if err := j.say(ctx, line.Unavailable); err != nil {
+			return err
+		}
+	}
+	if to.Kind == route.Voicemail || to.Overflow == route.Voicemail {
+		return j.message(ctx, to) // or: leave a message
+	}
+	return j.sorry(ctx, to) // or: hear that there is nobody
+}
+
+// refuse ends a call to a number that is no line's. It is counted and told
+// apart, and nothing is kept of who called.
+func (j *journey) refuse(ctx context.Context, why error) error {
+	if !isNone(why) {
+		return why
+	}
+	if err := j.begin(ctx, 0, false); err != nil {
+		return err
+	}
+	return call.Because(call.UnknownNumber)
+}
+
+// sorry says the last words of a desk that could not help.
+func (j *journey) sorry(ctx context.Context, to route.Destination) error {
+	why := call.NoAgent
+	if !to.InHours {
+		why = call.LineClosed
+	}
+	_ = j.say(ctx, line.Goodbye) // the reason stands, also when the caller does not stay to hear it
+	return call.Because(why)
+}

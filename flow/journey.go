@@ -1,0 +1,222 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"sotto"
+	"sotto/agent"
+	"sotto/call"
+	"sotto/db"
+	"sotto/leg"
+	"sotto/leg/media"
+	"sotto/line"
+	"sotto/obs"
+	"sotto/recording"
+)
+
+// journey is one call on its way through the desk. The goroutine of Inbound
+// owns it; what others touch is guarded by mu.
+type journey struct {
+	f      *Flow
+	caller leg.Leg
+	line   line.Line
+	call   *call.Call     // nil until it rings
+	agent  sotto.PersonID // who was taken for this call; 0 for nobody
+
+	answered time.Time
+
+	mu       sync.Mutex // guards what is below
+	asked    asked
+	recorder *recording.Recorder // the last one started; nil for none
+}
+
+// endsWith returns a context that ends with ctx or with the leg, whichever is
+// first; its cause then is the leg's. release waits for its goroutine.
+func endsWith(ctx context.Context, l leg.Leg) (_ context.Context, release func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-l.Ended():
+			cancel(&leg.EndError{Cause: l.Cause()})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		cancel(nil)
+		<-done
+	}
+}
+
+// begin writes that the call rings. It is not given up with the call: what
+// rang is a call, also when the caller has gone meanwhile.
+func (j *journey) begin(ctx context.Context, l sotto.LineID, inHours bool) (err error) {
+	j.call, err = j.f.Calls.Begin(context.WithoutCancel(ctx), call.Arrival{
+		Caller: j.caller.Caller(), Line: l, Locale: j.line.Locale, InHours: inHours,
+	})
+	if err == nil {
+		j.f.Metrics.Legs.Add(1)
+	}
+	return err
+}
+
+// answer picks up. It is done when the caller's side has confirmed it.
+func (j *journey) answer(ctx context.Context) error {
+	if err := j.caller.Answer(ctx); err != nil {
+		return stopped(ctx, err)
+	}
+	j.answered = j.f.Clock()
+	j.call.Answered(j.answered)
+	j.call.Enter(call.Greeting)
+	return nil
+}
+
+// say plays a sound of the line to its end.
+func (j *journey) say(ctx context.Context, c line.Category) error {
+	return j.play(ctx, j.sound(ctx, c).Clip)
+}
+
+func (j *journey) play(ctx context.Context, clip media.Clip) error {
+	return stopped(ctx, j.caller.Media().Play(ctx, clip, false))
+}
+
+// sound is what the line plays for a category; the desk's own when an
+// uploaded one cannot be read, since a caller must be told.
+func (j *journey) sound(ctx context.Context, c line.Category) line.Sound {
+	s, err := j.f.Lines.Sound(context.WithoutCancel(ctx), j.line.ID, c, j.line.Locale)
+	if err != nil {
+		j.f.Log.Error("flow: a sound of the line cannot be read; the desk's own is played", "line", int64(j.line.ID), "err", err)
+		return j.f.Lines.Own(c, j.line.Locale)
+	}
+	return s
+}
+
+// stopped names what really ended a step: when ctx is over, its cause. A port
+// closes a moment before its leg says why, so that is waited for.
+func stopped(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, media.ErrClosed) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// end brings the call to its one end: the caller's leg, the reason, the row,
+// the ticket, the recording, the agent. It returns what the log should know.
+func (j *journey) end(err error) error {
+	cause := j.caller.Cause()
+	why := call.Failed
+	if j.call != nil {
+		why = call.ReasonOf(j.call.State(), cause, err)
+	} else if cause == leg.Shutdown || errors.Is(err, context.Canceled) {
+		why = call.Shutdown
+	}
+	hangup(j.caller, why.Cause())
+	if j.call == nil {
+		return worth(why, err)
+	}
+	j.f.Metrics.Legs.Add(-1)
+	j.call.AddLeg(call.Leg{
+		Kind: call.CallerLeg, StartedAt: j.call.StartedAt, AnsweredAt: j.answered, EndedAt: j.f.Clock(),
+		Cause: j.caller.Cause(), Quality: quality(j.caller),
+	})
+	end := j.guard(func() error {
+		return j.f.Calls.End(context.Background(), j.call, why, func(tx *db.Tx) error { return j.conclude(tx, why) })
+	})
+	stop := j.guard(func() error { return j.stopRecording(recording.NoReason) })
+	if j.agent != 0 {
+		j.f.Agents.Free(j.agent, true)
+	}
+	err = errors.Join(worth(why, err), end, stop)
+	sotto.Wrap(&err, "call %d", j.call.ID)
+	return err
+}
+
+// conclude writes what a call leaves behind, in the transaction that ends it.
+func (j *journey) conclude(tx *db.Tx, why call.Reason) error {
+	if j.agent != 0 {
+		if err := j.f.Agents.Talked(tx, j.agent); err != nil {
+			return err
+		}
+	}
+	return j.closeTicket(tx, why)
+}
+
+// worth keeps of an error what an operator should read: not that somebody
+// hung up.
+func worth(why call.Reason, err error) error {
+	if why == call.Failed {
+		return err
+	}
+	return nil
+}
+
+// hangup ends a leg and waits until it is over, but not for ever.
+func hangup(l leg.Leg, cause leg.Cause) {
+	l.Hangup(cause)
+	select {
+	case <-l.Ended():
+	case <-time.After(5 * time.Second):
+	}
+}
+
+// quality is how a party was heard; nothing for a leg without audio.
+func quality(l leg.Leg) media.Quality {
+	if port := l.Media(); port != nil {
+		return port.Quality()
+	}
+	return media.Quality{}
+}
+
+// guard runs f and makes an error of its panic, so that the steps behind it
+// are taken too.
+func (j *journey) guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = obs.Recovered(p)
+		}
+	}()
+	return f()
+}
+
+// aside runs f beside the call. Its error goes to the log, since the call
+// goes on; wait waits for it.
+func (j *journey) aside(what string, f func() error) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := j.guard(f); err != nil {
+			j.f.Log.Error(what, "call", int64(j.call.ID), "err", err, "stack", stackOf(err))
+		}
+	}()
+	return func() { <-done }
+}
+
+func stackOf(err error) string {
+	if p, ok := errors.AsType[*obs.Panic](err); ok {
+		return p.Stack
+	}
+	return ""
+}
+
+func isNone(err error) bool { return err != nil && sotto.KindOf(err) == sotto.NotFound }
+
+// picked is an agent who took the call.
+type picked struct {
+	leg       leg.Leg
+	who       agent.Candidate
+	startedAt time.Time
+	answerAt  time.Time
+}

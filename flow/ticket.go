@@ -1,0 +1,182 @@
+package flow
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"sotto"
+	"sotto/call"
+	"sotto/db"
+	"sotto/line"
+	"sotto/recording"
+	"sotto/ticket"
+)
+
+// conversation is what a call tells on its ticket.
+type conversation struct {
+	line    line.Line
+	call    sotto.CallID
+	person  sotto.PersonID
+	key     sotto.KeyID
+	number  string
+	agent   sotto.PersonID
+	ticket  sotto.TicketID
+	why     call.Reason
+	message bool
+	consent recording.Outcome
+
+	started, answered, connected, ended time.Time
+}
+
+// openTicket opens the case while the agent talks, so that there is something
+// to write on. About a caller who is being erased there is none.
+func (j *journey) openTicket(tx *db.Tx, assignee sotto.PersonID) error {
+	c := j.conversation("", tx.Now)
+	c.agent = assignee
+	_, err := j.f.open(tx, c)
+	return unlessErased(err)
+}
+
+// closeTicket writes on the case what became of the call; it opens it if
+// nobody talked. Calls to a number that is no line's have none.
+func (j *journey) closeTicket(tx *db.Tx, why call.Reason) error {
+	if j.line.ID == 0 {
+		return nil
+	}
+	return unlessErased(j.f.fileTicket(tx, j.conversation(why, tx.Now)))
+}
+
+func (j *journey) conversation(why call.Reason, now time.Time) conversation {
+	s := j.call.Summary()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return conversation{
+		line: j.line, call: j.call.ID, person: j.call.Person, key: j.call.Key, number: j.call.Number,
+		agent: s.Agent, ticket: s.Ticket, why: why, message: s.Voicemail, consent: j.asked.Outcome,
+		started: s.StartedAt, answered: s.AnsweredAt, connected: s.ConnectedAt, ended: now,
+	}
+}
+
+// caseOfRecord is the case of a call that a stop without warning cut off.
+func caseOfRecord(l line.Line, r call.Record) conversation {
+	return conversation{
+		line: l, call: r.ID, person: r.Person, key: r.Key, number: r.Number, agent: r.Agent, ticket: r.Ticket,
+		why: r.Reason, message: r.Voicemail, consent: recording.Outcome(r.Consent),
+		started: r.StartedAt, answered: r.AnsweredAt, connected: r.ConnectedAt, ended: r.EndedAt,
+	}
+}
+
+// unlessErased drops the refusal to write about somebody who is being erased:
+// the call ends all the same.
+func unlessErased(err error) error {
+	if kind := sotto.KindOf(err); err != nil && kind == sotto.Gone {
+		return nil
+	}
+	return err
+}
+
+// fileTicket writes the voice comment, on the case the call has or a new one.
+// A case that was deleted or closed meanwhile gets a new one beside it.
+func (f *Flow) fileTicket(tx *db.Tx, c conversation) error {
+	says := ticket.CommentDraft{Kind: ticket.Voice, Call: c.call, Body: f.body(c)}
+	if c.ticket != 0 {
+		_, err := f.Tickets.CommentTx(tx, sotto.Desk(), c.ticket, says)
+		if kind := sotto.KindOf(err); err == nil || kind != sotto.Conflict && kind != sotto.NotFound {
+			return err
+		}
+	}
+	id, err := f.open(tx, c)
+	if err != nil {
+		return err
+	}
+	_, err = f.Tickets.CommentTx(tx, sotto.Desk(), id, says)
+	return err
+}
+
+// open opens a case and ties the call and its recordings to it.
+func (f *Flow) open(tx *db.Tx, c conversation) (sotto.TicketID, error) {
+	via, subject := ticket.ByVoice, "ticket.missed.subject"
+	switch {
+	case c.message:
+		via, subject = ticket.ByVoicemail, "ticket.message.subject"
+	case c.agent != 0:
+		subject = "ticket.call.subject"
+	}
+	d := ticket.Draft{
+		Requester: c.person, Line: c.line.ID, Via: via, Assignee: c.agent,
+		Subject: f.words.Text(c.line.Locale, subject, "caller", f.callerName(c)),
+	}
+	if c.person == 0 {
+		d.Key = c.key
+	}
+	t, err := f.Tickets.OpenTx(tx, sotto.Desk(), d)
+	if sotto.FieldOf(err) == "assignee" { // is not of the staff any more
+		d.Assignee = 0
+		t, err = f.Tickets.OpenTx(tx, sotto.Desk(), d)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := f.Tickets.AttachCall(tx, t.ID, sotto.Desk(), c.call); err != nil {
+		return 0, err
+	}
+	if err := f.Recordings.Attach(tx, c.call, t.ID); err != nil {
+		return 0, err
+	}
+	return t.ID, f.Calls.SetTicket(tx, c.call, t.ID)
+}
+
+func (f *Flow) callerName(c conversation) string {
+	if c.number == "" {
+		return f.words.Text(c.line.Locale, "call.caller.withheld")
+	}
+	return c.number
+}
+
+// body tells who called, when, how long, how it ended, and what was recorded.
+// It names no agent: the case says who worked on it.
+func (f *Flow) body(c conversation) string {
+	say := func(key string, fill ...string) string { return f.words.Text(c.line.Locale, key, fill...) }
+	rows := []string{
+		say("ticket.body.call", "caller", f.callerName(c), "line", c.line.Name, "number", c.line.Number),
+		say("ticket.body.when", "when", clockTime(c.started, c.line.Hours.Zone)),
+		say(c.why.Words()),
+	}
+	if !c.answered.IsZero() && !c.connected.IsZero() {
+		rows = append(rows, say("ticket.body.waited", "time", length(c.connected.Sub(c.answered))))
+	}
+	switch {
+	case !c.connected.IsZero():
+		rows = append(rows, say("ticket.body.talked", "time", length(c.ended.Sub(c.connected))))
+	case !c.answered.IsZero():
+		rows = append(rows, say("ticket.body.lasted", "time", length(c.ended.Sub(c.answered))))
+	}
+	switch {
+	case c.message:
+		rows = append(rows, say("ticket.body.message"))
+	case c.connected.IsZero():
+	case c.consent == recording.Withdrawn:
+		rows = append(rows, say("ticket.body.withdrawn"))
+	case c.consent == recording.Refused:
+		rows = append(rows, say("ticket.body.refused"))
+	case c.consent == recording.Granted || c.consent == recording.NotAsked && c.line.Consent == line.Always:
+		rows = append(rows, say("ticket.body.recorded"))
+	}
+	return strings.Join(rows, "\n")
+}
+
+// clockTime is a time on the line's clock, unambiguous in every language.
+func clockTime(t time.Time, zone string) string {
+	at, err := time.LoadLocation(zone)
+	if err != nil {
+		at = time.UTC
+	}
+	return t.In(at).Format("2006-01-02 15:04 MST")
+}
+
+// length is a duration in minutes and seconds.
+func length(d time.Duration) string {
+	s := int(max(d, 0).Round(time.Second) / time.Second)
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}

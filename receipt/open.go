@@ -117,7 +117,7 @@ func (l *Log) readLeaves(signed int64) error {
 	t := &l.head.tree
 	for {
 		line, err := r.ReadSlice('\n')
-		if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 			return err
 		}
 		var record Record

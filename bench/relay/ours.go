@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -61,9 +62,10 @@ func serve(c config, in io.Reader, out io.Writer) error {
 	from, to := json.NewDecoder(in), json.NewEncoder(out)
 	for {
 		var r request
-		switch err := from.Decode(&r); err {
-		case nil:
-		case io.EOF:
+		err = from.Decode(&r)
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
 			last := reply{Dropped: e.Stats().Dropped}
 			for _, c := range counters {
 				last.Frames += c.frames.Load()

@@ -59,8 +59,8 @@ func (d *dialog) established(res *sip.Response) {
 // refresh takes the peer's Contact from an INVITE, an UPDATE or a 2xx to one
 // (RFC 3261 12.2). A Contact that cannot be read changes nothing.
 func (d *dialog) refresh(m sip.Message) {
-	for _, v := range list(m, "contact") {
-		if a, err := message.ParseAddress(v); err == nil {
+	if all := list(m, "contact"); len(all) > 0 {
+		if a, err := message.ParseAddress(all[0]); err == nil {
 			if u, err := message.ParseURI(a.URI); err == nil && u.Scheme == "sip" {
 				d.target = a.URI
 			}

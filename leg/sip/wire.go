@@ -94,6 +94,7 @@ func (e *Endpoint) dialer(local net.Addr) net.Dialer {
 	if a, ok := local.(*net.TCPAddr); ok && a == nil {
 		local = nil
 	}
+	//nolint:staticcheck // the library takes a Dialer and no context, so Cancel is what there is
 	return net.Dialer{Timeout: writeTimeout, LocalAddr: local, Cancel: e.done}
 }
 

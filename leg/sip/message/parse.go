@@ -124,10 +124,10 @@ func (m *Message) readVia() {
 		return
 	}
 	by := strings.Join(strings.Fields(rest[i:]), "")
-	host, port := by, ""
+	host := by
 	if j := strings.LastIndexByte(by, ':'); j >= 0 && !strings.HasSuffix(by, "]") {
-		host, port = by[:j], by[j+1:]
-		n, err := strconv.ParseUint(port, 10, 16)
+		host = by[:j]
+		n, err := strconv.ParseUint(by[j+1:], 10, 16)
 		if err != nil {
 			return
 		}

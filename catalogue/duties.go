@@ -79,7 +79,7 @@ func duties() []Table {
 				{Name: "id", Form: Plain, Whose: theirs, Why: "primary key", Basis: LegalDut, Keep: UntilExpiry, Export: "-: made by the export itself", Correct: Fact, Erase: Delete},
 				{Name: "person_id", Form: Plain, Whose: theirs, Why: "whose archive it is", Basis: LegalDut, Keep: UntilExpiry, Export: "-: made by the export itself", Correct: Fact, Erase: Delete},
 				{Name: "requested_by", Form: Plain, Whose: []string{"actor"}, Why: "who asked for it", Basis: LegalDut, Keep: UntilExpiry, Export: "exports_made[].requested_by", Correct: Fact, Erase: Pseudonym},
-				{Name: "state", Form: Plain, Whose: theirs, Why: "waiting, ready or failed", Basis: LegalDut, Keep: UntilExpiry, Export: "-: made by the export itself", Correct: Fact, Erase: Delete},
+				{Name: "state", Form: Plain, Whose: theirs, Why: "waiting or ready", Basis: LegalDut, Keep: UntilExpiry, Export: "-: made by the export itself", Correct: Fact, Erase: Delete},
 				{Name: "created_at", Form: Plain, Whose: theirs, Why: "when it was asked for", Basis: LegalDut, Keep: UntilExpiry, Export: "-: made by the export itself", Correct: Fact, Erase: Delete},
 				{Name: "expires_at", Form: Plain, Whose: theirs, Why: "when it goes by itself", Basis: LegalDut, Keep: UntilExpiry, Export: "-: made by the export itself", Correct: Fact, Erase: Delete},
 				{Name: "size", Form: Plain, Whose: theirs, Why: "how many bytes", Basis: LegalDut, Keep: UntilExpiry, Export: "-: made by the export itself", Correct: Fact, Erase: Delete},

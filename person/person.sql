@@ -42,9 +42,6 @@ UPDATE person SET updated_at = updated_at WHERE id = $1 AND frozen_at IS NULL;
 -- name: Freeze
 UPDATE person SET frozen_at = $2, deleted_at = COALESCE(deleted_at, $2) WHERE id = $1 AND frozen_at IS NULL;
 
--- name: Frozen
-SELECT id FROM person WHERE frozen_at IS NOT NULL AND erased_at IS NULL ORDER BY id;
-
 -- name: MarkErased
 UPDATE person SET erased_at = $2 WHERE id = $1 AND erased_at IS NULL;
 

@@ -21,7 +21,7 @@ const JobExport = "export"
 type Archive struct {
 	ID        int64
 	Person    sotto.PersonID
-	State     string // waiting, ready or failed
+	State     string // waiting or ready
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	Size      int64 // bytes as they are stored

@@ -13,9 +13,6 @@ INSERT INTO export (id, person_id, requested_by, state, created_at, expires_at, 
 -- name: ExportReady
 UPDATE export SET state = 'ready', size = $2 WHERE id = $1;
 
--- name: ExportFailed
-UPDATE export SET state = 'failed' WHERE id = $1;
-
 -- name: Export
 SELECT id, person_id, state, created_at, expires_at, size FROM export WHERE id = $1;
 

@@ -16,9 +16,9 @@ type backupCmd struct {
 func (c *backupCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
 	keys := ""
 	if c.Keys != "" {
-		keys = absolute(ctx, c.Keys)
+		keys = s.absolute(c.Keys)
 	}
-	b, err := d.Backup(ctx, absolute(ctx, c.To), keys)
+	b, err := d.Backup(ctx, s.absolute(c.To), keys)
 	if err != nil {
 		return err
 	}

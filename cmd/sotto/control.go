@@ -142,15 +142,14 @@ func (c *control) answer(ctx context.Context, conn net.Conn) {
 		w.exit(exitMisused)
 		return
 	}
-	s := streams{in: eof{}, out: w.to(frameOut), err: w.to(frameErr), clock: c.d.Config().Clock}
-	g, chosen, code := parse(a.Args, s)
+	s := streams{in: eof{}, out: w.to(frameOut), err: w.to(frameErr), clock: c.d.Config().Clock, dir: a.Dir}
+	_, chosen, code := parse(a.Args, s)
 	dc, ok := chosen.(deskCommand)
 	if !ok {
 		w.exit(code)
 		return
 	}
-	_ = g
-	w.exit(report(dc.DoDesk(inDir(ctx, a.Dir), c.d, s), s.err))
+	w.exit(report(dc.DoDesk(ctx, c.d, s), s.err))
 }
 
 type eof struct{}
@@ -186,17 +185,10 @@ func (w frameWriter) Write(b []byte) (int, error) {
 	return len(b), w.f.frame(w.kind, uint32(len(b)), b)
 }
 
-// dirKey carries the asker's working directory to commands that write files.
-type dirKey struct{}
-
-func inDir(ctx context.Context, dir string) context.Context {
-	return context.WithValue(ctx, dirKey{}, dir)
-}
-
 // absolute makes path absolute from where the command was typed.
-func absolute(ctx context.Context, path string) string {
-	if dir, ok := ctx.Value(dirKey{}).(string); ok && !filepath.IsAbs(path) {
-		return filepath.Join(dir, path)
+func (s streams) absolute(path string) string {
+	if s.dir != "" && !filepath.IsAbs(path) {
+		return filepath.Join(s.dir, path)
 	}
 	return path
 }

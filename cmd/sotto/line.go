@@ -161,11 +161,11 @@ type lineGreetingCmd struct {
 }
 
 // DoDesk puts the sound on the line.
-func (c *lineGreetingCmd) DoDesk(ctx context.Context, d *desk.Desk, _ streams) error {
+func (c *lineGreetingCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
 	if c.File == "" {
 		return d.Lines.ResetSound(ctx, sotto.Operator(), c.ID, line.Category(c.Category), c.Locale)
 	}
-	wav, err := os.ReadFile(absolute(ctx, c.File))
+	wav, err := os.ReadFile(s.absolute(c.File))
 	if err != nil {
 		return sotto.FailCause(sotto.NotFound, "The sound file cannot be read.", err)
 	}

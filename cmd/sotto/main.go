@@ -34,6 +34,7 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	clock    sotto.Clock
+	dir      string // where relative paths begin; "" is the working directory
 }
 
 // command is what every sub-command but those for the desk's data implements.

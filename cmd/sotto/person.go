@@ -102,7 +102,7 @@ type personExportCmd struct {
 
 // DoDesk writes the archive; a failed one leaves no file.
 func (c *personExportCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
-	path := absolute(ctx, c.To)
+	path := s.absolute(c.To)
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return sotto.FailCause(sotto.Conflict, "The archive cannot be written there; perhaps the file exists.", err)

@@ -143,13 +143,13 @@ type recordingSaveCmd struct {
 }
 
 // DoDesk writes the sound; the audit log notes it.
-func (c *recordingSaveCmd) DoDesk(ctx context.Context, d *desk.Desk, _ streams) (err error) {
+func (c *recordingSaveCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) (err error) {
 	wav, err := d.Recordings.WAV(ctx, sotto.Operator(), c.ID)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, wav.Close()) }()
-	f, err := os.OpenFile(absolute(ctx, c.To), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(s.absolute(c.To), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return sotto.FailCause(sotto.Conflict, "The file cannot be written there; perhaps it exists.", err)
 	}

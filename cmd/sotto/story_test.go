@@ -1,0 +1,191 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+
+	"sotto"
+)
+
+// TestMain lets the scripts in testdata run this very program: `sotto` in a
+// script is a process of its own that runs the real run.
+func TestMain(m *testing.M) {
+	// Stories wait for sound most of the time, so more run than there are
+	// processors. -parallel on the command line wins.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	testscript.Main(leakless{m}, map[string]func(){
+		"sotto": func() {
+			clock := storyClock(os.Getenv("SOTTO_STORY_CLOCK"))
+			os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, clock: clock}))
+		},
+	})
+}
+
+// leakless fails the run when a goroutine outlives its test.
+type leakless struct{ m *testing.M }
+
+// Run runs the tests, then looks for what still runs.
+func (l leakless) Run() int {
+	code := l.m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+// storyClock is the system's time moved by the duration in a file, read anew
+// each time: a story lives a week in a second. Only tests have it.
+func storyClock(file string) sotto.Clock {
+	if file == "" {
+		return time.Now
+	}
+	return func() time.Time {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return time.Now() // nobody moved it yet
+		}
+		d, err := time.ParseDuration(strings.TrimSpace(string(b)))
+		if err != nil {
+			panic(err)
+		}
+		return time.Now().Add(d)
+	}
+}
+
+// TestStories plays each script of testdata from its first line to its last.
+// The comment at its top tells the story.
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata",
+		RequireUniqueNames: true,
+		Setup:              setup,
+		Condition:          condition,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"capture":  capture,
+			"clock":    clock,
+			"desk":     makeDesk,
+			"filesin":  filesIn,
+			"flip":     flip,
+			"freeport": freePort,
+			"get":      get,
+			"grepraw":  grepRaw,
+			"hears":    hears,
+			"plant":    plant,
+			"ready":    ready,
+			"rest":     rest,
+			"rtp":      rawSound,
+			"send":     send,
+			"tinydisk": tinyDisk,
+			"tone":     tone,
+			"until":    until,
+			"unzip":    unzip,
+		},
+	})
+}
+
+// stories counts those that began, so that each has an address of its own.
+var stories atomic.Uint32
+
+// setup gives a story a clock, and its processes a file to write a race to.
+func setup(env *testscript.Env) error {
+	n := stories.Add(1) + uint32(os.Getpid())<<8
+	env.Setenv("HOST", fmt.Sprintf("127.%d.%d.%d", 64+n>>16&63, n>>8&255, n&255))
+	env.Setenv("SOTTO_STORY_CLOCK", filepath.Join(env.WorkDir, "clock"))
+	races := filepath.Join(env.WorkDir, "race")
+	env.Setenv("GORACE", "atexit_sleep_ms=0 log_path="+races)
+	t := env.T()
+	env.Defer(func() {
+		found, err := filepath.Glob(races + ".*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			b, err := os.ReadFile(f)
+			t.Fatal(string(b), err)
+		}
+	})
+	return nil
+}
+
+// condition knows [root]: may this test mount a disk?
+func condition(name string) (bool, error) {
+	if name == "root" {
+		return os.Getuid() == 0, nil
+	}
+	return false, fmt.Errorf("there is no condition %s", name)
+}
+
+// freePort sets HTTP and SIP to addresses that nobody has: each story has an
+// address of its own in 127.0.0.0/8, so none can take another's port.
+func freePort(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 0, "freeport")
+	host := ts.Getenv("HOST")
+	web, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	ts.Check(err)
+	phone, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	ts.Check(err)
+	ts.Setenv("HTTP", web.Addr().String())
+	ts.Setenv("SIP", phone.Addr().String())
+	ts.Check(web.Close())
+	ts.Check(phone.Close())
+}
+
+// clock moves the story's time: clock +168h.
+func clock(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "clock +DURATION")
+	by, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	file := ts.Getenv("SOTTO_STORY_CLOCK")
+	if b, err := os.ReadFile(file); err == nil {
+		was, err := time.ParseDuration(string(b))
+		ts.Check(err)
+		by += was
+	}
+	ts.Check(os.WriteFile(file+".new", []byte(by.String()), 0o600))
+	ts.Check(os.Rename(file+".new", file))
+}
+
+// here runs one command of sotto inside this process: it is faster than a
+// process, which counts where a script asks again and again.
+func here(ts *testscript.TestScript, args []string, out, errs io.Writer) int {
+	front := []string{}
+	if file := ts.Getenv("SOTTO_CONFIG"); file != "" {
+		front = append(front, "--config", file)
+	}
+	if data := ts.Getenv("SOTTO_DATA"); data != "" {
+		front = append(front, "--data", data)
+	}
+	s := streams{in: strings.NewReader(""), out: out, err: errs, clock: storyClock(ts.Getenv("SOTTO_STORY_CLOCK"))}
+	return run(append(front, args...), s)
+}
+
+// must is here for what has to work; it returns what was printed.
+func must(ts *testscript.TestScript, args ...string) string {
+	var out, errs strings.Builder
+	if code := here(ts, args, &out, &errs); code != exitOK {
+		ts.Fatalf("sotto %s: exit %d\n%s%s", strings.Join(args, " "), code, out.String(), errs.String())
+	}
+	return out.String()
+}
+
+func usage(ts *testscript.TestScript, ok bool, want string) {
+	if !ok {
+		ts.Fatalf("usage: %s", want)
+	}
+}

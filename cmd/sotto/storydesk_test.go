@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"sotto/db"
+	"sotto/leg/media"
+	"sotto/line"
+)
+
+// patience is how long a script waits for what must happen.
+const patience = 20 * time.Second
+
+// sounds are what a story's line says: each a tone of its own, short enough
+// not to hold up the story, so that what a caller was told can be heard.
+func sounds() map[line.Category]float64 {
+	return map[line.Category]float64{
+		line.Greeting: 600, line.ConsentAlways: 700, line.ConsentOptIn: 750, line.ConsentOptOut: 850, line.Wait: 900,
+		line.Voicemail: 1200, line.Unavailable: 1350, line.OutOfHours: 1500, line.Goodbye: 1650, line.Thanks: 1800,
+	}
+}
+
+// makeDesk makes a desk with one line, one agent and the agent's telephone:
+// desk [FLAGS OF sotto line add]. It sets HTTP, SIP, SOTTO_CONFIG, SOTTO_DATA,
+// NUMBER, LINE, ADMIN, TOKEN, BASIC, AGENT, EXTENSION and SECRET.
+func makeDesk(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg, "desk [FLAGS OF sotto line add]")
+	freePort(ts, false, nil)
+	file := ts.MkAbs("sotto.yaml")
+	if ts.Getenv("SOTTO_DATA") == "" {
+		ts.Setenv("SOTTO_DATA", ts.MkAbs("desk"))
+	}
+	ts.Setenv("SOTTO_CONFIG", file)
+	more, err := os.ReadFile(ts.MkAbs("more.yaml"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		ts.Check(err)
+	}
+	ts.Check(os.WriteFile(file, fmt.Appendf(nil, "http: %s\nsip: %s\ntrunks:\n  - name: carrier\n    addresses: [127.0.0.0/8]\n%s",
+		ts.Getenv("HTTP"), ts.Getenv("SIP"), os.Expand(string(more), ts.Getenv)), 0o600))
+	const admin = "admin@sotto.example"
+	made := must(ts, "init", "--admin-name", "Odile Exemple", "--admin-email", admin)
+	token := between(ts, made, `shown once: (\S+)`)
+	ts.Setenv("ADMIN", admin)
+	ts.Setenv("TOKEN", token)
+	ts.Setenv("BASIC", base64.StdEncoding.EncodeToString([]byte(admin+"/token:"+token)))
+	ts.Setenv("NUMBER", "+33199001000")
+	number := strings.TrimSpace(must(ts, append([]string{"line", "add", "+33199001000", "--name", "Customer service"}, args...)...))
+	ts.Setenv("LINE", number)
+	for c, hz := range sounds() {
+		wav := filepath.Join(ts.Getenv("WORK"), ".tmp", string(c)+".wav")
+		ts.Check(os.WriteFile(wav, media.Tone(hz, 400*time.Millisecond).WAV(), 0o600))
+		must(ts, "line", "greeting", number, string(c), "en", wav)
+	}
+	id := strings.TrimSpace(must(ts, "person", "add", "--name", "Nadia Sample", "--role", "agent", "--email", "nadia@sotto.example"))
+	must(ts, "agent", "state", id, "online")
+	device := strings.Fields(must(ts, "agent", "device", id))
+	ts.Setenv("AGENT", id)
+	ts.Setenv("EXTENSION", device[0])
+	ts.Setenv("SECRET", device[1])
+}
+
+// ready waits until the desk can take calls.
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 0, "ready")
+	until(ts, false, []string{`"status":"ready"`, "get", "/readyz"})
+}
+
+// until asks again and again until the answer matches:
+//
+//	until REGEXP sotto COMMAND…     what a command of sotto prints
+//	until REGEXP get PATH           what the web answers
+//	until REGEXP files DIR          the files below a folder and their sizes
+//	until REGEXP text FILE          what stands in a file
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) > 2, "until REGEXP sotto|get|files|text …")
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
+		var out strings.Builder
+		switch args[1] {
+		case "sotto":
+			here(ts, args[2:], &out, &out)
+		case "get":
+			_, body, err := request(ts, http.MethodGet, args[2], "")
+			fmt.Fprint(&out, body, err)
+		case "text":
+			b, err := os.ReadFile(ts.MkAbs(args[2]))
+			fmt.Fprint(&out, string(b), err)
+		case "files":
+			for _, f := range filesBelow(ts, args[2]) {
+				info, err := os.Stat(f)
+				if err == nil {
+					fmt.Fprintf(&out, "%s %d\n", f, info.Size())
+				}
+			}
+		default:
+			ts.Fatalf("until knows no %s", args[1])
+		}
+		if want.MatchString(out.String()) != neg {
+			_, err := io.WriteString(ts.Stdout(), out.String())
+			ts.Check(err)
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("after %v there is still no %q (wanted: %v) in\n%s", patience, args[0], !neg, out.String())
+		}
+	}
+}
+
+// capture sets a variable to the first group of a match in stdout, or in
+// another file: capture NAME REGEXP [FILE].
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && (len(args) == 2 || len(args) == 3), "capture NAME REGEXP [FILE]")
+	from := "stdout"
+	if len(args) == 3 {
+		from = args[2]
+	}
+	ts.Setenv(args[0], between(ts, ts.ReadFile(from), args[1]))
+}
+
+func between(ts *testscript.TestScript, text, pattern string) string {
+	re, err := regexp.Compile("(?m)" + pattern)
+	ts.Check(err)
+	found := re.FindStringSubmatch(text)
+	if len(found) < 2 {
+		ts.Fatalf("no match for %q in\n%s", pattern, text)
+	}
+	return found[1]
+}
+
+// get prints what the web answers without signing in: get PATH.
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "get PATH")
+	_, body, err := request(ts, http.MethodGet, args[0], "")
+	ts.Check(err)
+	fmt.Fprint(ts.Stdout(), body)
+}
+
+// rest asks the REST API as the administrator and prints the answer:
+// rest STATUS METHOD PATH [BODY]. A BODY of @FILE is the file.
+func rest(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && (len(args) == 3 || len(args) == 4), "rest STATUS METHOD PATH [BODY]")
+	body := ""
+	if len(args) == 4 {
+		body = args[3]
+	}
+	if name, ok := strings.CutPrefix(body, "@"); ok {
+		body = ts.ReadFile(name)
+	}
+	status, answer, err := request(ts, args[1], args[2], body)
+	ts.Check(err)
+	fmt.Fprint(ts.Stdout(), answer)
+	if fmt.Sprint(status) != args[0] {
+		ts.Fatalf("%s %s = %d, want %s\n%s", args[1], args[2], status, args[0], answer)
+	}
+}
+
+func request(ts *testscript.TestScript, method, path, body string) (int, string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+ts.Getenv("HTTP")+path, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	if basic := ts.Getenv("BASIC"); basic != "" {
+		req.Header.Set("Authorization", "Basic "+basic)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+		if strings.HasPrefix(path, "/api/v2/uploads") {
+			req.Header.Set("Content-Type", "application/octet-stream")
+		}
+	}
+	web := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := web.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(b), err
+}
+
+// send sends bytes as they are, with LF made CRLF and variables filled in,
+// and prints what comes back: send udp|tcp ADDRESS FILE. A FILE of garbage is
+// a thousand bytes without meaning, the same each time.
+func send(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 3, "send udp|tcp ADDRESS FILE")
+	var raw []byte
+	if args[2] == "garbage" {
+		from := rand.New(rand.NewPCG(1, 2))
+		for range 1000 {
+			raw = append(raw, byte(from.Uint32()))
+		}
+	} else {
+		raw = []byte(strings.ReplaceAll(os.Expand(ts.ReadFile(args[2]), ts.Getenv), "\n", "\r\n"))
+	}
+	c, err := net.DialTimeout(args[0], args[1], patience)
+	ts.Check(err)
+	defer c.Close()
+	_, err = c.Write(raw)
+	ts.Check(err)
+	wait := patience
+	if t, ok := c.(*net.TCPConn); ok {
+		ts.Check(t.CloseWrite())
+	} else {
+		wait = 300 * time.Millisecond // there may be no answer at all
+	}
+	ts.Check(c.SetReadDeadline(time.Now().Add(wait)))
+	answer, err := io.ReadAll(c)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		ts.Logf("the other side: %v", err)
+	}
+	fmt.Fprintf(ts.Stdout(), "%s\n", answer)
+}
+
+// plant changes the desk's database behind its back: plant STATEMENT.
+func plant(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "plant STATEMENT")
+	ctx := context.Background()
+	d, err := db.Open(ctx, db.Config{Path: filepath.Join(ts.Getenv("SOTTO_DATA"), "sotto.db")})
+	ts.Check(err)
+	err = d.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(args[0])
+		return err
+	})
+	ts.Check(errors.Join(err, d.Close()))
+}
+
+// filesBelow returns the files of a folder and of those in it, sorted.
+func filesBelow(ts *testscript.TestScript, dir string) (all []string) {
+	err := filepath.WalkDir(ts.MkAbs(dir), func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			all = append(all, path)
+		}
+		if errors.Is(err, os.ErrNotExist) && path != ts.MkAbs(dir) {
+			return nil // removed meanwhile
+		}
+		return err
+	})
+	ts.Check(err)
+	slices.Sort(all)
+	return all
+}

@@ -54,6 +54,9 @@ type Config struct {
 	Phones Phones
 	// Realm is what telephones see when asked for a password. "" is "sotto".
 	Realm string
+	// MD5Only offers telephones no SHA-256. Some old ones give up when they
+	// see an algorithm they do not know, even beside MD5 (baresip 1.0).
+	MD5Only bool
 	// Accept gets each new call from a trunk, on a goroutine of its own. ctx
 	// ends when the leg or the endpoint does. A leg still open when Accept
 	// returns is hung up. nil refuses all calls.

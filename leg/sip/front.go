@@ -270,7 +270,11 @@ func (e *Endpoint) challengeLines(a netip.Addr, stale bool) []string {
 	e.refused.Add(1)
 	c := digest.Challenge{Realm: e.cfg.Realm, Nonce: e.nonces.Issue(a), Auth: true, Stale: stale}
 	var lines []string
-	for _, alg := range []digest.Algorithm{digest.SHA256, digest.MD5} {
+	offered := []digest.Algorithm{digest.SHA256, digest.MD5}
+	if e.cfg.MD5Only {
+		offered = offered[1:]
+	}
+	for _, alg := range offered {
 		c.Algorithm = alg
 		lines = append(lines, "WWW-Authenticate: "+c.String())
 	}

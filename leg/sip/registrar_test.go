@@ -22,6 +22,7 @@ func agents() map[string]Credentials {
 	return map[string]Credentials{
 		"lea":  {Device: 7, Secret: "correct horse"},
 		"hugo": {Device: 8, Secret: "battery staple"},
+		"mia":  {Device: 9, Secret: "open-sesame"},
 	}
 }
 

@@ -27,7 +27,8 @@ type manifest struct {
 	At       time.Time `json:"at"`
 	Receipts int64     `json:"receipts"`
 	Root     string    `json:"root"`
-	Key      string    `json:"key"` // the log's public key
+	Key      string    `json:"key"`  // the log's public key
+	Rows     string    `json:"rows"` // "sqlite": a file beside this one; "postgres": copied by the operator
 }
 
 // Backed is what Backup copied.
@@ -35,6 +36,7 @@ type Backed struct {
 	Files    int64
 	Bytes    int64
 	Receipts int64
+	Rows     bool // the rows are in it; on PostgreSQL the operator copies them with pg_dump
 }
 
 // Backup copies the rows and files into a new folder, and the keys into
@@ -48,9 +50,11 @@ func (d *Desk) Backup(ctx context.Context, to, keys string) (b Backed, err error
 	// The log's head is read first: what is erased while the copy is made is
 	// erased again by the restore.
 	size, root := d.Receipts.Head()
-	m := manifest{Version: 1, At: d.DB.Now(), Receipts: size, Root: hex.EncodeToString(root[:]), Key: d.Receipts.Key()}
-	if err := d.DB.Snapshot(ctx, filepath.Join(to, "sotto.db")); err != nil {
-		return b, err
+	m := manifest{Version: 1, At: d.DB.Now(), Receipts: size, Root: hex.EncodeToString(root[:]), Key: d.Receipts.Key(), Rows: string(d.DB.Dialect())}
+	if b.Rows = d.DB.Dialect() == db.SQLite; b.Rows {
+		if err := d.DB.Snapshot(ctx, filepath.Join(to, "sotto.db")); err != nil {
+			return b, err
+		}
 	}
 	if err := copyTree(d.cfg.BlobsDir(), filepath.Join(to, "blobs"), &b); err != nil {
 		return b, err
@@ -93,6 +97,12 @@ func Restore(ctx context.Context, cfg Config, src Sources) (r Restored, err erro
 	m, err := readManifest(src)
 	if err != nil {
 		return r, err
+	}
+	if err := cfg.fill(); err != nil {
+		return r, err
+	}
+	if (cfg.DatabaseURL == "") != (m.Rows == string(db.SQLite)) {
+		return r, sotto.Fail(sotto.Conflict, "The backup's rows are of the other kind of database: restore SQLite to SQLite, PostgreSQL (with pg_restore, first) to PostgreSQL.")
 	}
 	if _, err := os.Stat(cfg.DatabasePath()); err == nil {
 		return r, sotto.Fail(sotto.Conflict, "There is a desk in the data folder already. Name a new folder with --data.")
@@ -144,6 +154,9 @@ func copyAll(cfg Config, src Sources) error {
 		if err := copyTree(pair[0], pair[1], &b); err != nil {
 			return err
 		}
+	}
+	if cfg.DatabaseURL != "" {
+		return nil // the operator has restored the rows already
 	}
 	return copyFile(filepath.Join(src.Data, "sotto.db"), cfg.DatabasePath(), &b)
 }

@@ -23,6 +23,9 @@ func (c *backupCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
 		return err
 	}
 	fmt.Fprintf(s.out, "copied %d files, %d bytes, as of receipt %d\n", b.Files, b.Bytes, b.Receipts)
+	if !b.Rows {
+		fmt.Fprintln(s.out, "the rows are in PostgreSQL: copy them now with pg_dump, before the next erasure if you can; a restore erases again what was erased since")
+	}
 	if keys == "" {
 		fmt.Fprintln(s.out, "the keys are not in it: without them nothing in it can be read")
 	}

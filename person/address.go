@@ -43,8 +43,9 @@ type Address struct {
 }
 
 // NormalNumber brings a telephone number into E.164. Numbers written without
-// a country code are read as numbers of region. Short numbers that are valid
-// nowhere (extensions) are kept as their digits.
+// a country code are read as numbers of region. Numbers that are valid nowhere
+// (extensions) are kept as their digits, behind a + if one stood there. A
+// number in its normal form stays as it is.
 func NormalNumber(raw, region string) (string, error) {
 	raw = strings.TrimSpace(raw)
 	digits := strings.Map(func(r rune) rune {
@@ -56,11 +57,31 @@ func NormalNumber(raw, region string) (string, error) {
 	if len(digits) < 2 || len(digits) > 20 || len(raw) > 64 {
 		return "", sotto.FailField("phone", "This is not a telephone number. Write it with its country code, as +33 1 99 00 12 34.")
 	}
-	n, err := phonenumbers.Parse(raw, region)
-	if err != nil || !phonenumbers.IsPossibleNumber(n) {
-		return digits, nil
+	plain := digits
+	if i := strings.IndexAny(raw, "+0123456789"); raw[i] == '+' {
+		plain = "+" + digits
 	}
-	return phonenumbers.Format(n, phonenumbers.E164), nil
+	e164, ok := international(raw, region)
+	if !ok {
+		e164, ok = international(plain, region)
+	}
+	// Taking one leading zero away, as some countries want it, may leave a
+	// number with another.
+	for n := 0; ok && n < 20; n++ {
+		plain = e164
+		e164, ok = international(plain, region)
+		ok = ok && e164 != plain
+	}
+	return plain, nil
+}
+
+// international returns text in E.164, if it can be a number.
+func international(text, region string) (string, bool) {
+	n, err := phonenumbers.Parse(text, region)
+	if err != nil || !phonenumbers.IsPossibleNumber(n) {
+		return "", false
+	}
+	return phonenumbers.Format(n, phonenumbers.E164), true
 }
 
 // NormalEmail brings an e-mail address into its normal form.

@@ -185,7 +185,14 @@ func Open(cfg Config) (_ *Endpoint, err error) {
 	rand.Read(e.secret[:])
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if e.trunks, err = readTrunks(cfg.Trunks); err != nil {
+		e.stop()
 		return nil, err
+	}
+	for _, t := range e.trunks {
+		if t.Address != "" && (t.TCP && cfg.TCP == "" || !t.TCP && cfg.UDP == "") {
+			e.stop()
+			return nil, sotto.FailField("trunk.tcp", "A trunk that is called over TCP or UDP needs an address of ours to listen on for the same.")
+		}
 	}
 	if err := e.listen(); err != nil {
 		e.stop()

@@ -112,7 +112,7 @@ func (c *Call) openPort(offer *sdp.Session) bool {
 func (c *Call) begin(req *sip.Request, tx *sip.ServerTx) {
 	c.invite = inviteIn{req: req, tx: tx}
 	c.updates = lists(req, "allow", "UPDATE")
-	c.timer.read(req)
+	c.timer.read(req, c.e.cfg.Timers.MinSession)
 	accept := func() {
 		if c.origin.trunk != nil {
 			c.e.cfg.Accept(c.ctx, c)

@@ -299,13 +299,14 @@ func (c *Call) connected(res *sip.Response) {
 	c.peerTag.Store(&c.d.remoteTag)
 	c.phase = answered
 	c.ackFor(&c.d, o.seq, c.d.next())
-	if err := c.sess.accepted(c, res.Body()); err != nil {
+	early := c.sess.agreed && len(res.Body()) == 0 // some say it in 183 and never again
+	if err := c.sess.accepted(c, res.Body()); err != nil && !early {
 		o.results <- dialResult{call: c, err: &leg.EndError{Cause: leg.Protocol}}
 		c.hangup(leg.Protocol)
 		return
 	}
 	c.updates = lists(res, "allow", "UPDATE")
-	c.timer.settled(res)
+	c.timer.settled(res, c.e.cfg.Timers.MinSession)
 	c.established()
 	o.results <- dialResult{call: c}
 }

@@ -36,12 +36,12 @@ type registrar struct {
 
 	mu      sync.RWMutex
 	devices map[sotto.DeviceID][]Contact
-	hosts   map[netip.Addr]int       // contacts by host
+	hosts   map[netip.Addr]time.Time // until when there is a contact at a host
 	callers map[netip.Addr]time.Time // hosts of telephones that called without registering
 }
 
 func newRegistrar(e *Endpoint) *registrar {
-	return &registrar{e: e, devices: make(map[sotto.DeviceID][]Contact), hosts: make(map[netip.Addr]int),
+	return &registrar{e: e, devices: make(map[sotto.DeviceID][]Contact), hosts: make(map[netip.Addr]time.Time),
 		callers: make(map[netip.Addr]time.Time)}
 }
 
@@ -49,7 +49,13 @@ func newRegistrar(e *Endpoint) *registrar {
 func (r *registrar) knows(a netip.Addr) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.hosts[a] > 0 || r.e.cfg.Clock().Before(r.callers[a])
+	until, registered := r.hosts[a]
+	called, vouched := r.callers[a]
+	if !registered && !vouched {
+		return false
+	}
+	now := r.e.cfg.Clock()
+	return now.Before(until) || now.Before(called)
 }
 
 // vouch remembers the host of a telephone that has given a password to call,
@@ -96,23 +102,22 @@ func (e *Endpoint) Restore(device sotto.DeviceID, contacts []Contact) {
 // changed.
 func (e *Endpoint) Forget(device sotto.DeviceID) { e.reg.put(device, nil) }
 
-// put replaces the bindings of a device.
+// put replaces the contacts of a device.
 func (r *registrar) put(device sotto.DeviceID, l []Contact) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, b := range r.devices[device] {
-		if r.hosts[b.From.Addr()]--; r.hosts[b.From.Addr()] <= 0 {
-			delete(r.hosts, b.From.Addr())
+	delete(r.devices, device)
+	if len(l) > 0 {
+		r.devices[device] = l
+	}
+	clear(r.hosts)
+	for _, l := range r.devices {
+		for _, c := range l {
+			if a := c.From.Addr(); c.Expires.After(r.hosts[a]) {
+				r.hosts[a] = c.Expires
+			}
 		}
 	}
-	if len(l) == 0 {
-		delete(r.devices, device)
-		return
-	}
-	for _, b := range l {
-		r.hosts[b.From.Addr()]++
-	}
-	r.devices[device] = l
 }
 
 // branches are the places to ring for a device: where each telephone

@@ -221,9 +221,9 @@ func (e *Endpoint) tooShort(m sip.Message) string {
 	return "Min-SE: " + strconv.Itoa(least)
 }
 
-// read takes what an INVITE or UPDATE of the peer asks for (RFC 4028 9). The
-// peer refreshes if it can and does not ask us to.
-func (t *sessionTimer) read(m sip.Message) {
+// read takes what an INVITE or UPDATE of the peer asks for (RFC 4028 9), at
+// least least. The peer refreshes if it can and does not ask us to.
+func (t *sessionTimer) read(m sip.Message, least time.Duration) {
 	t.theirs = doesTimers(m)
 	n, ok := seconds(m, "session-expires")
 	if !ok {
@@ -232,18 +232,18 @@ func (t *sessionTimer) read(m sip.Message) {
 		}
 		return
 	}
-	t.interval = time.Duration(n) * time.Second
+	t.interval = max(time.Duration(n)*time.Second, least)
 	t.ours = !t.theirs || strings.EqualFold(refresher(m), "uas")
 }
 
 // settled takes what the answer to a request of ours says (RFC 4028 7.2).
-func (t *sessionTimer) settled(m sip.Message) {
+func (t *sessionTimer) settled(m sip.Message, least time.Duration) {
 	n, ok := seconds(m, "session-expires")
 	if !ok {
 		t.interval = 0 // the peer does none, and we do not insist
 		return
 	}
-	t.interval = time.Duration(n) * time.Second
+	t.interval = max(time.Duration(n)*time.Second, least)
 	t.ours = !strings.EqualFold(refresher(m), "uas")
 }
 
@@ -276,7 +276,7 @@ func (t *sessionTimer) lines() []string {
 
 // refreshed takes a refresh by the peer.
 func (c *Call) refreshed(m sip.Message) {
-	c.timer.read(m)
+	c.timer.read(m, c.e.cfg.Timers.MinSession)
 	c.armTimer()
 }
 
@@ -364,7 +364,7 @@ func (c *Call) asked(res *sip.Response, err error) {
 			return
 		}
 		c.d.refresh(res)
-		c.timer.settled(res)
+		c.timer.settled(res, c.e.cfg.Timers.MinSession)
 		c.armTimer()
 	case res.StatusCode == 491:
 		wait := time.Duration(rand.IntN(200)) * 10 * time.Millisecond // RFC 3261 14.1

@@ -227,6 +227,10 @@ func (e *Endpoint) send(req *sip.Request, h hop, on func(*sip.Response, error)) 
 
 // sendVia is send for a Via that is written: a CANCEL has its INVITE's.
 func (e *Endpoint) sendVia(req *sip.Request, h hop, via *sip.ViaHeader, on func(*sip.Response, error)) *sip.ClientTx {
+	if !h.tcp && e.udp == nil {
+		on(nil, errGone) // the library would open a socket of its own
+		return nil
+	}
 	e.address(req, h, via)
 	ctx, stop := context.WithTimeout(e.ctxForGoodbye(), 3*time.Second)
 	defer stop()

@@ -17,34 +17,25 @@ type Field uint8
 
 // The header fields, by RFC.
 const (
-	Other              Field = iota
-	Via                      // RFC 3261 20.42
-	From                     // RFC 3261 20.20
-	To                       // RFC 3261 20.39
-	CallID                   // RFC 3261 20.8
-	CSeq                     // RFC 3261 20.16
-	Contact                  // RFC 3261 20.10
-	MaxForwards              // RFC 3261 20.22
-	ContentLength            // RFC 3261 20.14
-	ContentType              // RFC 3261 20.15
-	ContentEncoding          // RFC 3261 20.12
-	RecordRoute              // RFC 3261 20.30
-	Route                    // RFC 3261 20.34
-	Require                  // RFC 3261 20.32
-	Supported                // RFC 3261 20.37
-	Allow                    // RFC 3261 20.5
-	Accept                   // RFC 3261 20.1
-	Authorization            // RFC 3261 20.7
-	ProxyAuthorization       // RFC 3261 20.28
-	WWWAuthenticate          // RFC 3261 20.44
-	ProxyAuthenticate        // RFC 3261 20.27
-	Expires                  // RFC 3261 20.19
-	MinExpires               // RFC 3261 20.23
-	RetryAfter               // RFC 3261 20.33
-	SessionExpires           // RFC 4028 4
-	MinSE                    // RFC 4028 5
-	AssertedIdentity         // RFC 3325 9.1
-	Privacy                  // RFC 3323 4.2
+	Other           Field = iota
+	Via                   // RFC 3261 20.42
+	From                  // RFC 3261 20.20
+	To                    // RFC 3261 20.39
+	CallID                // RFC 3261 20.8
+	CSeq                  // RFC 3261 20.16
+	Contact               // RFC 3261 20.10
+	MaxForwards           // RFC 3261 20.22
+	ContentLength         // RFC 3261 20.14
+	ContentType           // RFC 3261 20.15
+	ContentEncoding       // RFC 3261 20.12
+	Require               // RFC 3261 20.32
+	Accept                // RFC 3261 20.1
+	Authorization         // RFC 3261 20.7
+	Expires               // RFC 3261 20.19
+	SessionExpires        // RFC 4028 4
+	MinSE                 // RFC 4028 5
+
+	fieldCount
 )
 
 // fieldOf knows long and compact names, in lower case.
@@ -70,40 +61,18 @@ func fieldOf(lower string) Field {
 		return ContentType
 	case "content-encoding", "e":
 		return ContentEncoding
-	case "record-route":
-		return RecordRoute
-	case "route":
-		return Route
 	case "require":
 		return Require
-	case "supported", "k":
-		return Supported
-	case "allow":
-		return Allow
 	case "accept":
 		return Accept
 	case "authorization":
 		return Authorization
-	case "proxy-authorization":
-		return ProxyAuthorization
-	case "www-authenticate":
-		return WWWAuthenticate
-	case "proxy-authenticate":
-		return ProxyAuthenticate
 	case "expires":
 		return Expires
-	case "min-expires":
-		return MinExpires
-	case "retry-after":
-		return RetryAfter
 	case "session-expires", "x":
 		return SessionExpires
 	case "min-se":
 		return MinSE
-	case "p-asserted-identity":
-		return AssertedIdentity
-	case "privacy":
-		return Privacy
 	}
 	return Other
 }

@@ -89,7 +89,7 @@ func (m *Message) checkSyntax(broken bool) *Refusal {
 // single reports whether the fields that must come exactly once do so, and
 // those that may come once do not come twice (RFC 3261 7.3.1).
 func (m *Message) single() bool {
-	var n [Privacy + 1]int
+	var n [fieldCount]int
 	for i := range m.Headers {
 		n[m.Headers[i].Field]++
 	}

@@ -199,6 +199,19 @@ func TestALongHoldIsSilence(t *testing.T) {
 	wantTone(t, "after", at(pcm, 600*8000), 440)
 }
 
+func TestAFrameOfAnotherTimelineIsIgnored(t *testing.T) {
+	d := sqlite(t, recording.Config{})
+	r := d.start()
+	m := d.hearCaller(r)
+	m.say(0, media.Mulaw, tone(440, 0, 800))
+	m.push(frame(1<<50, media.Mulaw, tone(440, 0, 160)))
+	m.push(frame(-1<<50, media.Mulaw, tone(440, 0, 160)))
+	m.say(800, media.Mulaw, tone(440, 800, 800))
+	if got := d.finish(r).Tracks[0]; got.Samples != 1600 || got.Lost != 0 {
+		t.Errorf("track is %s", describe(got))
+	}
+}
+
 func TestPauseIsSilenceThatIsNotLost(t *testing.T) {
 	d := sqlite(t, recording.Config{})
 	r := d.start()

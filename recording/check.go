@@ -20,20 +20,36 @@ import (
 //   - a file has a row, and the row of a recording that is not gone,
 //   - a recording that can be heard rests on a consent.
 func (rs *Recordings) Check(ctx context.Context) []string {
-	c := &checker{rs: rs}
-	c.orphans(ctx)
-	c.rows(ctx, "Unfinished", "Recording %d says it is being written and nobody writes it.")
-	c.rows(ctx, "UnfinishedTracks", "Track %d says it is being written and its recording is over.")
-	c.rows(ctx, "SoundlessRecordings", "Recording %d says it is durable and none of its tracks is.")
-	c.rows(ctx, "UnmarkedTracks", "Track %d says it is durable and its recording is not.")
-	c.rows(ctx, "Unconsented", "Recording %d rests on no consent.")
-	c.rows(ctx, "GoneTracks", "")
-	c.tracks(ctx)
+	c := &checker{rs: rs, ctx: ctx}
+	c.orphans()
+	for _, id := range c.ids("Unfinished") {
+		if !rs.isLive(sotto.RecordingID(id)) {
+			c.add("Recording %d says it is being written and nobody writes it.", id)
+		}
+	}
+	for _, q := range []struct{ query, sentence string }{
+		{"UnfinishedTracks", "Track %d says it is being written and its recording is over."},
+		{"SoundlessRecordings", "Recording %d says it is durable and none of its tracks is."},
+		{"UnmarkedTracks", "Track %d says it is durable and its recording is not."},
+		{"Unconsented", "Recording %d rests on no consent."},
+	} {
+		for _, id := range c.ids(q.query) {
+			c.add(q.sentence, id)
+		}
+	}
+	for _, id := range c.ids("GoneTracks") {
+		if c.has(id) {
+			c.add("Track %d belongs to a recording that is gone and still has a file.", id)
+		}
+	}
+	c.tracks()
 	return c.wrong
 }
 
+// checker gathers what is wrong. It lives as long as one Check.
 type checker struct {
 	rs    *Recordings
+	ctx   context.Context
 	wrong []string
 }
 
@@ -48,47 +64,38 @@ func (c *checker) fault(err error) {
 	}
 }
 
-// rows adds a sentence for each id the query finds, but for live recordings.
-// An empty sentence stands for: the file of the track must be gone.
-func (c *checker) rows(ctx context.Context, query, sentence string) {
-	var ids []int64
-	c.fault(c.rs.db.Read(ctx, func(tx *db.Tx) (err error) {
+// ids returns what a query finds.
+func (c *checker) ids(query string) (ids []int64) {
+	c.fault(c.rs.db.Read(c.ctx, func(tx *db.Tx) (err error) {
 		ids, err = db.All(tx, db.Int, c.rs.q[query])
 		return err
 	}))
-	for _, id := range ids {
-		switch {
-		case sentence == "":
-			has, err := c.rs.blobs.Has(catalogue.CallTrack, id)
-			c.fault(err)
-			if has {
-				c.add("Track %d belongs to a recording that is gone and still has a file.", id)
-			}
-		case query == "Unfinished" && c.rs.isLive(sotto.RecordingID(id)):
-		default:
-			c.add(sentence, id)
-		}
-	}
+	return ids
+}
+
+func (c *checker) has(track int64) bool {
+	has, err := c.rs.blobs.Has(catalogue.CallTrack, track)
+	c.fault(err)
+	return has
 }
 
 // orphans adds the files without a row.
-func (c *checker) orphans(ctx context.Context) {
-	ids, err := c.rs.orphans(ctx)
+func (c *checker) orphans() {
+	ids, err := c.rs.orphans(c.ctx)
 	c.fault(err)
 	for _, id := range ids {
-		// Erasure may have removed both since they were listed.
-		if has, err := c.rs.blobs.Has(catalogue.CallTrack, id); has || err != nil {
+		if c.has(id) { // erasure may have removed both since they were listed
 			c.add("Track file %d has no row.", id)
 		}
 	}
 }
 
 // tracks opens every chunk of every durable track.
-func (c *checker) tracks(ctx context.Context) {
+func (c *checker) tracks() {
 	after := int64(0)
 	for {
 		var page []Track
-		if err := c.rs.db.Read(ctx, func(tx *db.Tx) (err error) {
+		if err := c.rs.db.Read(c.ctx, func(tx *db.Tx) (err error) {
 			page, err = db.All(tx, scanTrack, c.rs.q["DurableTracks"], after)
 			return err
 		}); err != nil || len(page) == 0 {

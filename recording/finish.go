@@ -143,12 +143,13 @@ func (r *Recorder) settle(tracks []*track, why Reason) (err error) {
 	}()
 	f := r.final(tracks, why)
 	for _, t := range tracks {
-		if t.leftover {
-			if _, err := r.rs.blobs.Delete(catalogue.CallTrack, int64(t.id)); err != nil {
-				return err
-			}
-			t.leftover = false
+		if !t.leftover && f.state != Erased {
+			continue
 		}
+		if _, err := r.rs.blobs.Delete(catalogue.CallTrack, int64(t.id)); err != nil {
+			return err
+		}
+		t.leftover = false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -191,6 +192,9 @@ func (r *Recorder) final(tracks []*track, why Reason) (f final) {
 		f.state, f.reason = Deleted, why
 	case r.rs.destroyed(r.callerKey):
 		f.state, f.reason = Erased, Forgotten
+		for i := range f.tracks { // what is left of them cannot be opened
+			f.tracks[i].state, f.tracks[i].samples, f.tracks[i].chunks = Lost, 0, 0
+		}
 	case f.state == Lost:
 		f.reason = worse(f.reason, NoAudio)
 	}

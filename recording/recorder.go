@@ -46,9 +46,8 @@ type Recorder struct {
 
 	startedAt time.Time // by the clock, when Start was called
 
-	// What follows belongs to keepDurable.
-	begun bool
-	base  int64 // place of the first sample as far as was known
+	begun bool  // base is known; guarded by rs.mu
+	base  int64 // guarded by rs.mu
 }
 
 // Start makes the recording's row. Call it only when the caller was told and

@@ -17,6 +17,9 @@ const (
 	// slots is how many chunks are gathered at once: those the window can
 	// touch, in a power of two.
 	slots = 8
+	// tooFar is a gap that no call has, in samples: a day. A frame behind it
+	// is from another timeline, and silence up to it would fill the disk.
+	tooFar = 24 * 3600 * media.SampleRate
 )
 
 // track is one voice on its way to the disk. It is the media.Sink of a port.
@@ -91,6 +94,9 @@ func (t *track) Push(f media.Frame) {
 		t.started, t.origin, t.startedAt = true, f.At, t.rs.clock()
 	}
 	at := f.At - t.origin
+	if at > t.newest+tooFar {
+		return
+	}
 	end := at + int64(len(f.Payload))
 	t.newest = max(t.newest, end)
 	t.idle = 0

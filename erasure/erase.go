@@ -36,6 +36,7 @@ type Eraser struct {
 
 	cleanMu sync.Mutex // one physical clean at a time
 	sweeper sweeper
+	turns   turns
 }
 
 // Config is what an eraser works with. All fields but Recipients, Tell and
@@ -89,16 +90,19 @@ type Outcome struct {
 // written about them.
 func (e *Eraser) Person(ctx context.Context, actor sotto.Actor, id sotto.PersonID, request sotto.RequestID) (out Outcome, err error) {
 	defer sotto.Wrap(&err, "erasure.Person(%d)", id)
-	out, run, err := e.Shred(ctx, actor, id, request)
+	out, r, err := e.Shred(ctx, actor, id, request)
 	if err != nil {
 		return out, err
 	}
-	return e.finish(ctx, run, out)
+	return e.Finish(ctx, r, out)
 }
 
 // Shred is the first half of Person, up to the point of no return: when it
-// returns, nothing about the person can be read. The rest is done by Run.
+// returns, nothing about the person can be read. The rest is done by Finish,
+// or by Run; if nobody does, a job takes it up (see JobRun). Once the erasure
+// is written down, ctx no longer counts.
 func (e *Eraser) Shred(ctx context.Context, actor sotto.Actor, id sotto.PersonID, request sotto.RequestID) (out Outcome, r *Run, err error) {
+	defer sotto.Wrap(&err, "erasure.Shred(%d)", id)
 	began := time.Now()
 	if !actor.IsAdmin() {
 		return out, nil, sotto.Fail(sotto.Denied, "Only an administrator may erase a person.")
@@ -106,26 +110,46 @@ func (e *Eraser) Shred(ctx context.Context, actor sotto.Actor, id sotto.PersonID
 	if r, err = e.freeze(ctx, actor, id, request, &out); err != nil {
 		return out, nil, err
 	}
-	if err = e.destroy(ctx, r); err != nil {
+	defer e.turns.take(r.id)()
+	if err = e.destroy(context.WithoutCancel(ctx), r); err != nil {
 		return out, nil, err
 	}
-	out.Erasure, out.Unreadable = r.id, time.Since(began)
+	out.Erasure, out.Request, out.Unreadable = r.id, r.request, time.Since(began)
 	r.began = began
 	return out, r, nil
 }
 
+// Finish removes what Shred made unreadable, proves it, and fills in out.
+func (e *Eraser) Finish(ctx context.Context, r *Run, out Outcome) (_ Outcome, err error) {
+	defer sotto.Wrap(&err, "erasure.Finish(%d)", r.id)
+	defer e.turns.take(r.id)()
+	now, err := e.load(ctx, r.id)
+	if err != nil {
+		return out, err
+	}
+	if now.state == stateDone { // somebody was faster
+		out.Receipt = now.receipt
+		return out, nil
+	}
+	return e.finish(ctx, r, out)
+}
+
 // destroy makes everything of r unreadable: live recorders fall silent, the
 // intent goes into the signed log (so that a restore of any older backup
-// finishes it), and the keys are destroyed.
+// finishes it), and the keys are destroyed. The intent is written once: its
+// time is that of the erasure, also when a recipient confirms days later.
 func (e *Eraser) destroy(ctx context.Context, r *Run) error {
 	e.c.Ring.Freeze(r.keys...)
 	e.c.Recordings.StopPerson(r.keys...)
-	if _, err := e.c.Receipts.Append(ctx, r.record(receipt.Intent)); err != nil {
+	if r.state == stateFrozen {
+		if _, err := e.c.Receipts.Append(ctx, r.record(receipt.Intent)); err != nil {
+			return err
+		}
+	}
+	if err := e.c.Ring.Destroy(r.keys...); err != nil || r.state != stateFrozen {
 		return err
 	}
-	if err := e.c.Ring.Destroy(r.keys...); err != nil {
-		return err
-	}
+	r.state = stateShredded
 	return e.c.DB.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(e.q["Unreadable"], r.id, db.Millis(tx.Now))
 		return err
@@ -153,9 +177,9 @@ func (e *Eraser) finish(ctx context.Context, r *Run, out Outcome) (_ Outcome, er
 	return e.prove(ctx, r, out)
 }
 
-// Resume carries on with every erasure that a crash or an unconfirmed
-// recipient left undone. Before it returns, the keys of all of them are
-// destroyed: the desk may answer.
+// Resume finds every erasure that a crash or an unconfirmed recipient left
+// undone. Before it returns, the keys of all of them are destroyed: the desk
+// may answer. Run does the rest.
 func (e *Eraser) Resume(ctx context.Context) (undone []int64, err error) {
 	defer sotto.Wrap(&err, "erasure.Resume")
 	err = e.c.DB.Read(ctx, func(tx *db.Tx) error {
@@ -174,15 +198,39 @@ func (e *Eraser) Resume(ctx context.Context) (undone []int64, err error) {
 	return undone, err
 }
 
-// Run does what is left of erasure id. Doing it again once it is done is fine.
-// An Incomplete outcome is not an error: ask again later.
+// JobRun is the job that does what is left of an erasure. Each erasure asks
+// for it when it begins, for the case that whoever ordered it does not finish:
+// a request that was broken off, a disk that was full, a process that died.
+// Package privacy has its handler, which also closes the request.
+const JobRun = "erase"
+
+// patience is how long whoever ordered an erasure has it to themselves.
+const patience = time.Minute
+
+// Run does what is left of erasure id. Doing it again once it is done is fine,
+// and returns its receipt. An Incomplete outcome is not an error: ask again
+// later. It fails with job.Again while somebody else is at it.
 func (e *Eraser) Run(ctx context.Context, id int64) (out Outcome, err error) {
 	defer sotto.Wrap(&err, "erasure.Run(%d)", id)
+	give, _ := e.turns.try(id)
+	if give == nil {
+		return out, job.Again{After: patience}
+	}
+	defer give()
+	return e.run(ctx, id)
+}
+
+// run is Run for whoever has the turn.
+func (e *Eraser) run(ctx context.Context, id int64) (out Outcome, err error) {
 	r, err := e.load(ctx, id)
-	if err != nil || r.state == "done" {
+	if err != nil {
 		return out, err
 	}
 	out.Erasure, out.Request = id, r.request
+	if r.state == stateDone {
+		out.Receipt = r.receipt
+		return out, nil
+	}
 	if len(r.keys) > 0 {
 		if err := e.destroy(ctx, r); err != nil {
 			return out, err

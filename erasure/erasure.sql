@@ -1,9 +1,9 @@
 -- name: Open
-SELECT id, subject, subject_id, COALESCE(person_id, 0), COALESCE(request_id, 0), COALESCE(actor_id, 0), state, opened_at
+SELECT id, subject, subject_id, COALESCE(person_id, 0), COALESCE(request_id, 0), COALESCE(actor_id, 0), state, COALESCE(receipt_no, 0)
 FROM erasure WHERE subject = $1 AND subject_id = $2 AND done_at IS NULL;
 
 -- name: Get
-SELECT id, subject, subject_id, COALESCE(person_id, 0), COALESCE(request_id, 0), COALESCE(actor_id, 0), state, opened_at
+SELECT id, subject, subject_id, COALESCE(person_id, 0), COALESCE(request_id, 0), COALESCE(actor_id, 0), state, COALESCE(receipt_no, 0)
 FROM erasure WHERE id = $1;
 
 -- name: Undone
@@ -11,7 +11,7 @@ SELECT id FROM erasure WHERE done_at IS NULL ORDER BY id;
 
 -- name: Insert
 INSERT INTO erasure (id, person_id, subject, subject_id, request_id, actor_id, state, opened_at, commitment)
-VALUES ($1, $2, $3, $4, $5, $6, 'frozen', $7, $8);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: Commitment
 SELECT commitment FROM erasure WHERE id = $1;

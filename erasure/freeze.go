@@ -28,7 +28,8 @@ type Run struct {
 	person    sotto.PersonID // 0 unless subject is "person"
 	request   sotto.RequestID
 	actor     sotto.PersonID
-	state     string
+	state     string          // one of those below
+	receipt   sotto.ReceiptNo // once it is done
 	keys      []sotto.KeyID
 	marks     [][]byte
 	commit    []byte
@@ -39,6 +40,15 @@ type Run struct {
 	needles []needle
 }
 
+// How far an erasure has come.
+const (
+	stateFrozen   = "frozen"   // nothing new is written
+	stateShredded = "shredded" // the keys are destroyed
+	stateRemoved  = "removed"  // the rows and files are gone
+	stateSwept    = "swept"    // the disk was wiped and searched
+	stateDone     = "done"
+)
+
 // ID returns the erasure's number.
 func (r *Run) ID() int64 { return r.id }
 
@@ -46,6 +56,7 @@ func (r *Run) ID() int64 { return r.id }
 // erasure will destroy, in one transaction. Asked again, it takes up the
 // erasure under way.
 func (e *Eraser) freeze(ctx context.Context, actor sotto.Actor, id sotto.PersonID, request sotto.RequestID, out *Outcome) (r *Run, err error) {
+	fresh := false
 	err = e.c.DB.Write(ctx, func(tx *db.Tx) error {
 		r, err = db.One(tx, scanRun, e.q["Open"], "person", int64(id))
 		if err == nil {
@@ -54,28 +65,41 @@ func (e *Eraser) freeze(ctx context.Context, actor sotto.Actor, id sotto.PersonI
 		if !errors.Is(err, db.ErrNone) {
 			return err
 		}
-		p, err := e.c.People.Load(tx, id)
+		p, err := e.hold(tx, id)
 		if err != nil {
 			return err
 		}
-		if !p.ErasedAt.IsZero() {
-			return sotto.Fail(sotto.Gone, "This person was erased already. The receipt says when.")
-		}
+		fresh = true
 		if r, err = e.newRun(tx, actor, p, request, out); err != nil {
 			return err
 		}
 		e.c.Ring.Freeze(r.keys...)
 		return e.c.Audit.Add(tx, actor, audit.Entry{Action: audit.Destroy, Source: audit.Person, SourceID: int64(id), Person: id})
 	})
-	if err != nil && r != nil && r.state == "" {
+	if err != nil && fresh {
 		e.c.Ring.Thaw(r.keys...) // nothing was written: the person lives
 	}
 	return r, err
 }
 
+// hold returns a person who is still there. Whoever writes about the person at
+// this moment is waited for, so that the erasure sees what they wrote.
+func (e *Eraser) hold(tx *db.Tx, id sotto.PersonID) (p person.Person, err error) {
+	if p, err = e.c.People.Load(tx, id); err != nil {
+		return p, err
+	}
+	if !p.ErasedAt.IsZero() {
+		return p, sotto.Fail(sotto.Gone, "This person was erased already. The receipt says when.")
+	}
+	if err = e.c.People.Live(tx, id); err != nil {
+		return p, err
+	}
+	return e.c.People.Load(tx, id)
+}
+
 // newRun collects the keys, the tombstones and the needles of a living person.
 func (e *Eraser) newRun(tx *db.Tx, actor sotto.Actor, p person.Person, request sotto.RequestID, out *Outcome) (*Run, error) {
-	r := &Run{id: tx.NewID(), subject: "person", subjectID: int64(p.ID), person: p.ID, request: request, actor: actor.Person}
+	r := &Run{id: tx.NewID(), subject: "person", subjectID: int64(p.ID), person: p.ID, request: request, actor: actor.Person, state: stateFrozen}
 	var err error
 	if r.keys, err = e.keysOf(tx, p.ID); err != nil {
 		return r, err
@@ -97,7 +121,7 @@ func (e *Eraser) newRun(tx *db.Tx, actor sotto.Actor, p person.Person, request s
 
 func (e *Eraser) insert(tx *db.Tx, r *Run) error {
 	if _, err := tx.Exec(e.q["Insert"], r.id, db.OrNull(r.person), r.subject, r.subjectID, db.OrNull(r.request),
-		db.OrNull(r.actor), db.Millis(tx.Now), hex.EncodeToString(r.commit)); err != nil {
+		db.OrNull(r.actor), r.state, db.Millis(tx.Now), hex.EncodeToString(r.commit)); err != nil {
 		return err
 	}
 	for _, k := range r.keys {
@@ -110,8 +134,8 @@ func (e *Eraser) insert(tx *db.Tx, r *Run) error {
 			return err
 		}
 	}
-	if r.subject != "person" {
-		return nil
+	if err := e.c.Jobs.Enqueue(tx, JobRun, r.id, tx.Now.Add(patience)); err != nil || r.subject != "person" {
+		return err
 	}
 	for _, name := range e.c.Recipients {
 		if _, err := tx.Exec(e.q["InsertNotice"], tx.NewID(), name, "erased", r.subjectID, r.id, db.Millis(tx.Now)); err != nil {
@@ -187,8 +211,8 @@ func (e *Eraser) loadLists(tx *db.Tx, r *Run) error {
 
 func scanRun(s db.Scanner) (*Run, error) {
 	var r Run
-	var who, request, actor, opened int64
-	err := s.Scan(&r.id, &r.subject, &r.subjectID, &who, &request, &actor, &r.state, &opened)
+	var who, request, actor int64
+	err := s.Scan(&r.id, &r.subject, &r.subjectID, &who, &request, &actor, &r.state, (*int64)(&r.receipt))
 	r.person, r.request, r.actor = sotto.PersonID(who), sotto.RequestID(request), sotto.PersonID(actor)
 	return &r, err
 }

@@ -80,7 +80,7 @@ func (e *Eraser) remove(ctx context.Context, r *Run) error {
 			return fmt.Errorf("%s by %s: %w", pl.table.Name, pl.edge.Name, err)
 		}
 	}
-	return e.state(ctx, r, "removed")
+	return e.state(ctx, r, stateRemoved)
 }
 
 // removeRows deletes the rows at the end of an edge, with everything below

@@ -1,9 +1,10 @@
 package erasure
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"sotto"
@@ -14,77 +15,125 @@ import (
 	"sotto/receipt"
 )
 
+// together is how many erasures are finished side by side: they share the
+// passes over the disk.
+const together = 256
+
 // Replay erases again what was erased after a backup was taken: every record
 // of the signed log from no on, and everybody whose tombstone matches an
 // address that is older than the erasure. A restore calls it before anything
-// answers; nothing erased comes back.
+// answers; nothing erased comes back. Who is erased already costs a look.
+//
+// First everything becomes unreadable, then the rest is removed. A crash in
+// between loses nothing: Resume goes on.
 func (e *Eraser) Replay(ctx context.Context, from sotto.ReceiptNo) (again int, err error) {
 	defer sotto.Wrap(&err, "erasure.Replay(%d)", from)
-	size, _ := e.c.Receipts.Head()
+	runs, again, err := e.replayLog(ctx, from)
+	if err != nil {
+		return again, err
+	}
+	more, err := e.replayTombstones(ctx)
+	if runs = append(runs, more...); err != nil {
+		return again, err
+	}
+	return again + len(runs), e.finishAll(ctx, runs)
+}
+
+// replayLog makes unreadable whom the log calls erased, and deletes what it
+// calls deleted.
+func (e *Eraser) replayLog(ctx context.Context, from sotto.ReceiptNo) (runs []*Run, deleted int, err error) {
 	for rec, err := range e.c.Receipts.Since(from) {
 		if err != nil {
-			return again, err
+			return runs, deleted, err
 		}
-		if int64(rec.No) >= size {
-			break // our own records
+		switch rec.Kind {
+		case receipt.Intent, receipt.Erasure, receipt.Deletion:
+		default:
+			continue
 		}
-		n, err := e.replayOne(ctx, rec)
+		r, n, err := e.replayOne(ctx, rec)
 		if err != nil {
-			return again, fmt.Errorf("record %d: %w", rec.No, err)
+			return runs, deleted, fmt.Errorf("record %d: %w", rec.No, err)
 		}
-		again += n
+		deleted += n
+		if r != nil {
+			runs = append(runs, r)
+		}
 	}
-	n, err := e.replayTombstones(ctx)
-	return again + n, err
+	return runs, deleted, nil
 }
 
-func (e *Eraser) replayOne(ctx context.Context, rec receipt.Record) (int, error) {
-	switch rec.Kind {
-	case receipt.Intent, receipt.Erasure, receipt.Deletion:
-	default:
-		return 0, nil
-	}
-	if err := e.c.Ring.Destroy(e.known(rec.Keys)...); err != nil {
-		return 0, err
+func (e *Eraser) replayOne(ctx context.Context, rec receipt.Record) (r *Run, deleted int, err error) {
+	if err := e.destroyAgain(rec.Keys); err != nil {
+		return nil, 0, err
 	}
 	if rec.Thing != "" {
-		return e.deleteAgain(ctx, rec.Thing, rec.ThingID)
+		deleted, err = e.deleteAgain(ctx, rec.Thing, rec.ThingID)
+		return nil, deleted, err
 	}
-	return e.eraseAgain(ctx, rec.Subject, rec.Keys, rec.Tombstones)
+	r, err = e.eraseAgain(ctx, rec.Subject, rec.Tombstones)
+	return r, 0, err
 }
 
-// known leaves out keys that an older ring never had.
-func (e *Eraser) known(keys []sotto.KeyID) []sotto.KeyID {
-	var out []sotto.KeyID
+// finishAll finishes erasures side by side. The first error is returned when
+// all have ended.
+func (e *Eraser) finishAll(ctx context.Context, runs []*Run) error {
+	var all sync.WaitGroup
+	places := make(chan struct{}, together)
+	errs := make([]error, len(runs))
+	for i, r := range runs {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			_, errs[i] = e.Finish(ctx, r, Outcome{Erasure: r.id})
+		})
+	}
+	all.Wait()
+	return cmp.Or(errs...)
+}
+
+// destroyAgain destroys the keys that came back. An older ring may never have
+// had some of them.
+func (e *Eraser) destroyAgain(keys []sotto.KeyID) error {
+	var back []sotto.KeyID
 	for _, k := range keys {
-		if _, err := e.c.Ring.Destroyed(k); err == nil {
-			out = append(out, k)
+		if gone, err := e.c.Ring.Destroyed(k); err == nil && !gone {
+			back = append(back, k)
 		}
 	}
-	return out
+	if len(back) == 0 {
+		return nil
+	}
+	return e.c.Ring.Destroy(back...)
 }
 
-// eraseAgain erases a person of a restored database who was erased since. It
-// opens nothing: the keys are destroyed already.
-func (e *Eraser) eraseAgain(ctx context.Context, id sotto.PersonID, keys []sotto.KeyID, marks [][]byte) (int, error) {
-	var r *Run
-	err := e.c.DB.Write(ctx, func(tx *db.Tx) error {
+// eraseAgain makes a person of a restored database unreadable who was erased
+// since; nil when there is no such person, or nothing left to do. It opens
+// nothing, and writes no second intent: the log has it.
+func (e *Eraser) eraseAgain(ctx context.Context, id sotto.PersonID, marks [][]byte) (r *Run, err error) {
+	known := false
+	err = e.c.DB.Read(ctx, func(tx *db.Tx) error {
+		known, err = tx.Has("SELECT id FROM person WHERE id = $1 AND frozen_at IS NULL", int64(id))
+		return err
+	})
+	if err != nil || !known {
+		return nil, err
+	}
+	err = e.c.DB.Write(ctx, func(tx *db.Tx) error {
 		fresh, err := e.c.People.Freeze(tx, id)
 		if err != nil || !fresh {
 			return err
 		}
-		r = &Run{id: tx.NewID(), subject: "person", subjectID: int64(id), person: id, marks: marks, began: time.Now()}
+		r = &Run{id: tx.NewID(), subject: "person", subjectID: int64(id), person: id, marks: marks, began: time.Now(), state: stateShredded}
 		if r.keys, err = e.keysOf(tx, id); err != nil {
 			return err
 		}
-		r.keys = append(r.keys, e.known(keys)...)
 		return e.insert(tx, r)
 	})
 	if err != nil || r == nil {
-		return 0, err
+		return nil, err
 	}
-	_, err = e.Run(ctx, r.id)
-	return 1, err
+	return r, e.destroy(ctx, r)
 }
 
 func (e *Eraser) deleteAgain(ctx context.Context, subject string, id int64) (int, error) {
@@ -106,7 +155,7 @@ func (e *Eraser) deleteAgain(ctx context.Context, subject string, id int64) (int
 
 // replayTombstones finds people whose address was forgotten under another
 // number: merged, imported, or entered twice.
-func (e *Eraser) replayTombstones(ctx context.Context) (again int, err error) {
+func (e *Eraser) replayTombstones(ctx context.Context) (runs []*Run, err error) {
 	type address struct {
 		id, person int64
 		kind       string
@@ -124,42 +173,43 @@ func (e *Eraser) replayTombstones(ctx context.Context) (again int, err error) {
 	})
 	for _, a := range all {
 		if err != nil {
-			return again, err
+			return runs, err
 		}
 		value, err := e.c.Ring.OpenText(a.value, catalogue.AddressValue, a.id)
 		if sotto.KindOf(err) == sotto.Gone {
 			continue
 		}
 		if err != nil {
-			return again, err
+			return runs, err
 		}
-		n, err := e.eraseIfTombstoned(ctx, sotto.PersonID(a.person), person.Kind(a.kind), value, db.Time(a.created))
+		dead, err := e.died(person.Kind(a.kind), value, db.Time(a.created))
 		if err != nil {
-			return again, err
+			return runs, err
 		}
-		again += n
+		if !dead {
+			continue
+		}
+		_, r, err := e.Shred(ctx, sotto.Operator(), sotto.PersonID(a.person), 0)
+		switch {
+		case sotto.KindOf(err) == sotto.Gone: // by another address, just now
+		case err != nil:
+			return runs, err
+		default:
+			runs = append(runs, r)
+		}
 	}
-	return again, err
+	return runs, err
 }
 
-func (e *Eraser) eraseIfTombstoned(ctx context.Context, id sotto.PersonID, kind person.Kind, value string, since time.Time) (int, error) {
-	mark := e.c.People.Tombstone(kind, value)
-	stone, dead, err := e.c.Receipts.Tombstoned(mark)
+// died reports whether an address that is known since then was forgotten
+// later. One that came anew after the erasure is another story.
+func (e *Eraser) died(kind person.Kind, value string, since time.Time) (bool, error) {
+	stone, dead, err := e.c.Receipts.Tombstoned(e.c.People.Tombstone(kind, value))
 	if err != nil || !dead {
-		return 0, err
+		return false, err
 	}
 	for rec, err := range e.c.Receipts.Since(stone.No) {
-		if err != nil {
-			return 0, err
-		}
-		if !since.Before(rec.At) {
-			return 0, nil // known anew since the erasure: another story
-		}
-		break
+		return err == nil && since.Before(rec.At), err
 	}
-	_, err = e.Person(ctx, sotto.Operator(), id, 0)
-	if err != nil && !errors.Is(err, context.Canceled) && sotto.KindOf(err) == sotto.Gone {
-		return 0, nil
-	}
-	return 1, err
+	return false, nil
 }

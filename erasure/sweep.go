@@ -42,7 +42,7 @@ func (e *Eraser) sweep(ctx context.Context, r *Run) (receipt.Scan, error) {
 	if mine.err != nil {
 		return mine.scan, mine.err
 	}
-	return mine.scan, e.state(ctx, r, "swept")
+	return mine.scan, e.state(ctx, r, stateSwept)
 }
 
 // leadSweeps makes passes until nobody waits.
@@ -75,8 +75,12 @@ func (e *Eraser) sweepGroup(ctx context.Context, group []*swept) {
 		scan, err = f.walk(e.c.ScanDirs, hits)
 	}
 	for i, s := range group {
-		s.scan, s.err = scan, err
-		s.scan.Hits = hits[i]
+		// What the person was called is not known any more after a crash:
+		// then nothing was searched for, and the receipt does not say so.
+		if s.err = err; len(s.needles) > 0 {
+			s.scan = scan
+			s.scan.Hits = hits[i]
+		}
 		close(s.done)
 	}
 }

@@ -117,7 +117,7 @@ func (e *Eraser) thing(ctx context.Context, subject string, id int64, actor sott
 		if !errors.Is(err, db.ErrNone) {
 			return err
 		}
-		r = &Run{id: tx.NewID(), subject: subject, subjectID: id, actor: actor.Person}
+		r = &Run{id: tx.NewID(), subject: subject, subjectID: id, actor: actor.Person, state: stateFrozen}
 		if err := note(tx, r); err != nil {
 			return err
 		}
@@ -129,13 +129,9 @@ func (e *Eraser) thing(ctx context.Context, subject string, id int64, actor sott
 	if err != nil {
 		return out, err
 	}
-	out.Erasure = r.id
-	if len(r.keys) > 0 {
-		if err := e.destroy(ctx, r); err != nil {
-			return out, err
-		}
-	}
-	return e.finish(ctx, r, out)
+	// Once it is written down, ctx no longer counts; what fails is done by JobRun.
+	defer e.turns.take(r.id)()
+	return e.run(context.WithoutCancel(ctx), r.id)
 }
 
 // removeThing removes the files and rows of one ticket or recording.
@@ -160,7 +156,7 @@ func (e *Eraser) removeThing(ctx context.Context, r *Run) error {
 				return err
 			}
 		}
-		return e.state(ctx, r, "removed")
+		return e.state(ctx, r, stateRemoved)
 	}
 	t, ok := catalogue.FindTable(name)
 	if !ok {
@@ -169,7 +165,7 @@ func (e *Eraser) removeThing(ctx context.Context, r *Run) error {
 	if err := e.removeTree(ctx, r, t, keys); err != nil {
 		return err
 	}
-	return e.state(ctx, r, "removed")
+	return e.state(ctx, r, stateRemoved)
 }
 
 // stopRecorders ends recordings of the thing that are still being written.

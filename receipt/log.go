@@ -40,6 +40,7 @@ type Log struct {
 	mu        sync.RWMutex // guards what follows
 	head      head
 	dead      map[[32]byte]Tombstone
+	died      map[sotto.PersonID]bool // whose identities are in dead, or were
 	pending   []*entry
 	stopped   error // why every call now fails
 	recovered Recovery
@@ -59,7 +60,9 @@ type Recovery struct {
 	Cut    int64 // bytes of records that were not whole, cut off
 }
 
-// Tombstone says which record last declared an identity dead.
+// Tombstone says which record last declared an identity dead. Of the records
+// about one subject it is the first: the others only repeat it, perhaps days
+// later, when somebody new may be reached there.
 type Tombstone struct {
 	No      sotto.ReceiptNo
 	Subject sotto.PersonID
@@ -148,7 +151,14 @@ func (l *Log) sign(t tree) (head, error) {
 // remember takes in what r says about the dead. l.mu is held, or nobody else
 // knows l yet.
 func (l *Log) remember(r Record) {
+	if len(r.Tombstones) == 0 {
+		return
+	}
+	again := l.died[r.Subject]
+	l.died[r.Subject] = true
 	for _, mac := range r.Tombstones {
-		l.dead[[32]byte(mac)] = Tombstone{No: r.No, Subject: r.Subject}
+		if _, known := l.dead[[32]byte(mac)]; !known || !again {
+			l.dead[[32]byte(mac)] = Tombstone{No: r.No, Subject: r.Subject}
+		}
 	}
 }

@@ -259,6 +259,30 @@ func TestTombstonesOutliveReopening(t *testing.T) {
 	refused(t, "Tombstoned(short)", err, sotto.Invalid)
 }
 
+// TestATombstoneIsAsOldAsItsFirstRecord: a receipt that is written long after
+// the erasure began must not reach whoever was met at the address meanwhile.
+func TestATombstoneIsAsOldAsItsFirstRecord(t *testing.T) {
+	cfg := config(t)
+	l := create(t, cfg)
+	for _, who := range []int{1, 2, 1, 2} { // both at address 1
+		r := erasureOf(who)
+		r.Tombstones = [][]byte{macOf(1)}
+		if _, err := l.Append(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := Tombstone{No: 1, Subject: 2}
+	for range 2 {
+		if got, dead, err := l.Tombstoned(macOf(1)); got != want || !dead || err != nil {
+			t.Errorf("Tombstoned = %v, %v, %v, want %v", got, dead, err, want)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		l = reopen(t, cfg)
+	}
+}
+
 func TestExtendsKnowsEveryEarlierHead(t *testing.T) {
 	cfg := config(t)
 	l := create(t, cfg)

@@ -26,7 +26,7 @@ func Open(cfg Config) (_ *Log, err error) {
 		return Create(cfg)
 	}
 	l := &Log{disk: disk{cfg.around}, dir: cfg.Dir, clock: cfg.Clock,
-		turn: make(chan struct{}, 1), dead: map[[32]byte]Tombstone{}}
+		turn: make(chan struct{}, 1), dead: map[[32]byte]Tombstone{}, died: map[sotto.PersonID]bool{}}
 	if !exists(l.path(logFile)) || !exists(l.path(checkpointFile)) {
 		return nil, sotto.Fail(sotto.NotFound, "The receipt log is missing. Bring its folder back from where it is kept; without it the desk does not know who was erased.")
 	}

@@ -18,8 +18,9 @@ var homePage string
 
 // words are the page's texts in one language.
 type words struct {
-	Lang, Other, OtherName, Title, Lead, Next, CallUs, API, Docs, Health string
-	SIP                                                                  string
+	Lang, Other, OtherName, Languages      string
+	Title, Lead, Next, CallUs, Number, SIP string
+	API, Docs, Health                      string
 }
 
 // Site answers pages.
@@ -63,13 +64,15 @@ func (s *Site) in(r *http.Request) words {
 			Lang: "fr", Other: "en", OtherName: "English", SIP: s.sip,
 			Title: "Sotto fonctionne", Lead: "Le service d’assistance téléphonique qui sait oublier.",
 			Next: "Et maintenant", CallUs: "Appelez une ligne depuis un téléphone SIP :",
-			API: "API REST", Docs: "description OpenAPI", Health: "État du service",
+			Languages: "Langue", Number: "<numéro>",
+			API: "API REST :", Docs: "description OpenAPI", Health: "État du service",
 		}
 	}
 	return words{
 		Lang: "en", Other: "fr", OtherName: "Français", SIP: s.sip,
 		Title: "Sotto is running", Lead: "The voice support desk that can forget.",
 		Next: "Where to go next", CallUs: "Call a line from a SIP telephone:",
-		API: "REST API", Docs: "OpenAPI description", Health: "Health of the service",
+		Languages: "Language", Number: "<number>",
+		API: "REST API:", Docs: "OpenAPI description", Health: "Health of the service",
 	}
 }

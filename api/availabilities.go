@@ -1,0 +1,77 @@
+package api
+
+import (
+	"net/http"
+
+	"sotto"
+	"sotto/agent"
+)
+
+// availability is whether an agent takes calls, in both of Zendesk's shapes:
+// the older members available and status, the newer agent_state.
+type availability struct {
+	AgentID    int64   `json:"agent_id"`
+	Via        string  `json:"via"`
+	Available  bool    `json:"available"`
+	Status     string  `json:"status"`
+	AgentState string  `json:"agent_state"`
+	CallStatus *string `json:"call_status"`
+	ChangedAt  *string `json:"changed_at"`
+}
+
+type availabilityBody struct {
+	Availability availability `json:"availability"`
+}
+
+func (a *API) showAvailability(w http.ResponseWriter, q *request) error {
+	id, err := q.number("agent")
+	if err != nil {
+		return err
+	}
+	return a.writeAvailability(w, q, sotto.PersonID(id))
+}
+
+func (a *API) writeAvailability(w http.ResponseWriter, q *request, id sotto.PersonID) error {
+	g, err := a.c.Agents.Get(q.Context(), id)
+	if err != nil {
+		return err
+	}
+	out := availability{AgentID: int64(id), Via: "phone", Status: "not_available", AgentState: string(g.State), ChangedAt: stamp(g.ChangedAt)}
+	if out.Available = g.State == agent.Online; out.Available {
+		out.Status = "available"
+	}
+	if g.Busy {
+		busy := "on_call"
+		out.CallStatus = &busy
+	}
+	return writeJSON(w, http.StatusOK, availabilityBody{out})
+}
+
+func (a *API) updateAvailability(w http.ResponseWriter, q *request) error {
+	id, err := q.number("agent")
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Availability *struct {
+			AgentState *string `json:"agent_state"`
+			Available  *bool   `json:"available"`
+		} `json:"availability"`
+	}
+	if err := q.read(&body); err != nil {
+		return err
+	}
+	if body.Availability == nil {
+		return missing("availability")
+	}
+	state := agent.State(value(body.Availability.AgentState))
+	if state == "" && body.Availability.Available != nil {
+		if state = agent.Offline; *body.Availability.Available {
+			state = agent.Online
+		}
+	}
+	if err := a.c.Agents.SetState(q.Context(), q.actor, sotto.PersonID(id), state); err != nil {
+		return err
+	}
+	return a.writeAvailability(w, q, sotto.PersonID(id))
+}

@@ -1,0 +1,125 @@
+package api
+
+import "net/http"
+
+// access is who may come in at all. What they may see and do inside is the
+// called package's to say.
+type access uint8
+
+// The ways in.
+const (
+	staff  access = iota // agents and administrators
+	admin                // administrators
+	anyone               // without signing in
+)
+
+// route is one operation.
+type route struct {
+	method string
+	path   string // below /api/v2, as http.ServeMux reads it
+	who    access
+	handle func(http.ResponseWriter, *request) error
+}
+
+// routes is the complete list. openapi.yaml describes each; a test compares
+// the two. Every path may end in .json or a slash.
+func (a *API) routes() []route {
+	const (
+		user    = "/users/{id}"
+		ticket  = "/tickets/{ticket}"
+		comment = ticket + "/comments/{comment}"
+		voice   = "/channels/voice"
+		calls   = voice + "/calls/{call}/recordings"
+		subject = "/sotto/people/{person}"
+	)
+	return []route{
+		{"GET", "/openapi.yaml", anyone, a.showDescription},
+
+		{"GET", "/users", staff, a.listUsers},
+		{"POST", "/users", staff, a.createUser},
+		{"GET", "/users/me", staff, a.showMe},
+		{"GET", "/users/count", staff, a.countUsers},
+		{"GET", "/users/search", staff, a.searchUsers},
+		{"GET", "/users/autocomplete", staff, a.searchUsers},
+		{"GET", "/users/show_many", staff, a.showManyUsers},
+		{"POST", "/users/create_or_update", staff, a.createOrUpdateUser},
+		{"DELETE", "/users/destroy_many", staff, a.destroyManyUsers},
+		{"GET", user, staff, a.showUser},
+		{"PUT", user, staff, a.updateUser},
+		{"DELETE", user, staff, a.deleteUser},
+		{"GET", user + "/related", staff, a.showRelated},
+		{"GET", user + "/tickets/requested", staff, a.listRequested},
+		{"GET", user + "/tickets/assigned", staff, a.listAssigned},
+		{"GET", user + "/compliance_deletion_statuses", staff, a.showDeletionStatuses},
+		{"GET", user + "/identities", staff, a.listIdentities},
+		{"POST", user + "/identities", staff, a.createIdentity},
+		{"GET", user + "/identities/{identity}", staff, a.showIdentity},
+		{"PUT", user + "/identities/{identity}", staff, a.updateIdentity},
+		{"DELETE", user + "/identities/{identity}", staff, a.deleteIdentity},
+		{"PUT", user + "/identities/{identity}/make_primary", staff, a.makeIdentityPrimary},
+
+		{"GET", "/deleted_users", staff, a.listDeletedUsers},
+		{"GET", "/deleted_users/count", staff, a.countDeletedUsers},
+		{"GET", "/deleted_users/{id}", staff, a.showDeletedUser},
+		{"DELETE", "/deleted_users/{id}", admin, a.eraseDeletedUser},
+
+		{"GET", "/tickets", staff, a.listTickets},
+		{"POST", "/tickets", staff, a.createTicket},
+		{"GET", "/tickets/count", staff, a.countTickets},
+		{"GET", "/tickets/show_many", staff, a.showManyTickets},
+		{"GET", ticket, staff, a.showTicket},
+		{"PUT", ticket, staff, a.updateTicket},
+		{"DELETE", ticket, staff, a.deleteTicket},
+		{"GET", ticket + "/audits", staff, a.listTicketAudits},
+		{"GET", ticket + "/comments", staff, a.listComments},
+		{"PUT", comment + "/make_private", staff, a.makeCommentPrivate},
+		{"PUT", comment + "/redact", staff, a.redactText},
+		{"PUT", comment + "/attachments/{attachment}/redact", staff, a.redactAttachment},
+		{"PUT", "/comment_redactions/{comment}", staff, a.redactMarked},
+
+		{"GET", "/attachments/{attachment}", staff, a.showAttachment},
+		{"GET", "/attachments/{attachment}/content", staff, a.downloadAttachment},
+		{"POST", "/uploads", staff, a.createUpload},
+		{"DELETE", "/uploads/{token}", staff, a.deleteUpload},
+
+		{"GET", "/deleted_tickets", staff, a.listDeletedTickets},
+		{"DELETE", "/deleted_tickets/destroy_many", admin, a.destroyManyTickets},
+		{"PUT", "/deleted_tickets/restore_many", staff, a.restoreManyTickets},
+		{"DELETE", "/deleted_tickets/{ticket}", admin, a.destroyTicket},
+		{"PUT", "/deleted_tickets/{ticket}/restore", staff, a.restoreTicket},
+
+		{"GET", "/job_statuses", staff, a.listJobs},
+		{"GET", "/job_statuses/show_many", staff, a.showManyJobs},
+		{"GET", "/job_statuses/{id}", staff, a.showJob},
+
+		{"GET", "/search", staff, a.search},
+		{"GET", "/search/count", staff, a.searchCount},
+
+		{"GET", "/audit_logs", admin, a.listAuditLogs},
+		{"GET", "/audit_logs/{id}", admin, a.showAuditLog},
+
+		{"GET", voice + "/phone_numbers", staff, a.listPhoneNumbers},
+		{"POST", voice + "/phone_numbers", admin, a.createPhoneNumber},
+		{"GET", voice + "/phone_numbers/{line}", staff, a.showPhoneNumber},
+		{"PUT", voice + "/phone_numbers/{line}", admin, a.updatePhoneNumber},
+		{"DELETE", voice + "/phone_numbers/{line}", admin, a.deletePhoneNumber},
+		{"GET", voice + "/availabilities/{agent}", staff, a.showAvailability},
+		{"PUT", voice + "/availabilities/{agent}", staff, a.updateAvailability},
+		{"GET", calls, staff, a.listRecordings},
+		{"DELETE", calls, admin, a.deleteRecordings},
+		{"GET", calls + "/{recording}", staff, a.playRecording},
+		{"DELETE", calls + "/{recording}", admin, a.deleteRecordingsOfType},
+
+		{"GET", subject + "/access", staff, a.showAccess},
+		{"POST", subject + "/exports", staff, a.createExport},
+		{"GET", subject + "/exports/{export}", staff, a.downloadExport},
+		{"PUT", subject + "/correction", admin, a.correct},
+		{"GET", subject + "/erasure", admin, a.previewErasure},
+		{"POST", subject + "/erasure", admin, a.erase},
+		{"GET", subject + "/requests", admin, a.listRequests},
+		{"GET", subject + "/objections", staff, a.listObjections},
+		{"PUT", subject + "/objections/{purpose}", staff, a.object},
+		{"DELETE", subject + "/objections/{purpose}", staff, a.withdrawObjection},
+		{"GET", "/sotto/receipts/{receipt}", admin, a.showReceipt},
+	}
+}

@@ -116,10 +116,13 @@ var (
 	makeCommand = regexp.MustCompile(`\bmake ([a-z][a-z-]*)`)
 	codeSpan    = regexp.MustCompile("(?s)```.*?```|`[^`\n]+`|(?m:^    [^\n]*)")
 	target      = regexp.MustCompile(`(?m)^([a-z][a-z-]*):(.*)$`)
+	subCommand  = regexp.MustCompile(`(?:^|[ /` + "`" + `])sotto((?: --[a-z-]+ \S+)*) ([a-z]+)`)
+	kongCommand = regexp.MustCompile(`(?m)^\s*([A-Z]\w*)\s+\w+\s+` + "`" + `cmd:"`)
 )
 
-// commands finds `make X` in the documents and messages for which the Makefile
-// has no target, and targets that `make help` does not show.
+// commands finds `make X` and `sotto X` in the documents and messages that
+// neither the Makefile nor cmd/sotto has, and targets that `make help` does
+// not show.
 func commands(t *tree) []breach {
 	var out []breach
 	has := map[string]bool{}
@@ -129,7 +132,20 @@ func commands(t *tree) []breach {
 			out = append(out, breach{at: "Makefile", what: m[1] + " is not explained: write \"" + m[1] + ": ## what it does\""})
 		}
 	}
+	sub := map[string]bool{}
+	for _, s := range t.source {
+		if s.dir == "cmd/sotto" {
+			for _, m := range kongCommand.FindAllStringSubmatch(s.text, -1) {
+				sub[strings.ToLower(m[1])] = true
+			}
+		}
+	}
 	check := func(at, code string) {
+		for _, m := range subCommand.FindAllStringSubmatch(code, -1) {
+			if !sub[m[2]] {
+				out = append(out, breach{at: at, what: "`sotto " + m[2] + "` is no command of cmd/sotto"})
+			}
+		}
 		for _, m := range makeCommand.FindAllStringSubmatch(code, -1) {
 			if !has[m[1]] {
 				out = append(out, breach{at: at, what: "`make " + m[1] + "` is no command of the Makefile"})
@@ -158,13 +174,22 @@ func TestCommandsExist(t *testing.T) {
 -- Makefile --
 help: ## show this
 run: build
+-- cmd/sotto/main.go --
+package main
+type commands struct {
+	Serve serveCmd `+"`cmd:\"\"`"+`
+}
 -- README.md --
-Type `+"`make run`, then `make tea`"+`. They make nothing else.
+Type `+"`make run`, then `make tea`"+`. They make nothing else. The package sotto is not meant.
+
+    bin/sotto --data DIR serve
+    bin/sotto brew
 -- a/a.go --
 package a
 const hint = "`+"`make coffee`"+` starts a server; it may make sense"
 `,
 		`Makefile: run is not explained: write "run: ## what it does"`,
+		"README.md: `sotto brew` is no command of cmd/sotto",
 		"README.md: `make tea` is no command of the Makefile",
 		"a/a.go: `make coffee` is no command of the Makefile",
 	)
@@ -271,6 +296,77 @@ See [b](b.md), [the tests](../testdata), [gone](c.md#x) and [far](https://desk.e
 -- testdata/x --
 `,
 		"docs/a.md: links to c.md, which does not exist",
+	)
+}
+
+var (
+	tableRow  = regexp.MustCompile(`(?m)^\| ([^|]+) \|`)
+	orderText = regexp.MustCompile(`(?m)^    (sotto → [^\n]*\n(?:    [^\n]*\n)*)`)
+)
+
+// architecture compares ARCHITECTURE.md with the packages there are, and with
+// the reading order that TestImportOrder holds, which may be finer.
+func architecture(t *tree) []breach {
+	const file = "ARCHITECTURE.md"
+	var out []breach
+	text := t.texts[file]
+	told := map[string]bool{}
+	for _, m := range tableRow.FindAllStringSubmatch(text, -1) {
+		for name := range strings.SplitSeq(m[1], ",") {
+			told[strings.TrimSpace(name)] = true
+		}
+	}
+	_, dirs := t.packages()
+	for _, dir := range dirs {
+		top, _, _ := strings.Cut(dir, "/")
+		if !told[top] && !strings.Contains(text, "`"+top+"` holds") && top != "." && !forTests(dir) && !isTool(dir) && top != "cmd" {
+			out = append(out, breach{at: file, what: dir + " has no sentence in its table: say what it is for, and why it is no file of another package"})
+		}
+	}
+	at, last, before := places(), -1, ""
+	order := orderText.FindStringSubmatch(text)
+	if order == nil {
+		return append(out, breach{at: file, what: "does not show the reading order"})
+	}
+	for group := range strings.SplitSeq(order[1], "→") {
+		highest := last
+		for _, name := range strings.Fields(group) {
+			i, ok := at[name]
+			switch {
+			case !ok:
+				out = append(out, breach{at: file, what: name + " stands in its reading order and not in that of repo_imports_test.go"})
+			case i < last:
+				out = append(out, breach{at: file, what: fmt.Sprintf("%s stands after %s in its reading order, and before in that of repo_imports_test.go", name, before)})
+			case i >= highest:
+				highest = i
+			}
+		}
+		if highest > last {
+			last, before = highest, strings.TrimSpace(group)
+		}
+	}
+	return out
+}
+
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	holds(t, architecture, nil, `
+-- ARCHITECTURE.md --
+    sotto → catalogue → db person → call fax
+      → audit
+
+| package | in one sentence |
+| --- | --- |
+| call, db | two |
+-- call/call.go --
+package call
+-- db/dbtest/dbtest.go --
+package dbtest
+-- person/person.go --
+package person
+`,
+		"ARCHITECTURE.md: person has no sentence in its table: say what it is for, and why it is no file of another package",
+		"ARCHITECTURE.md: fax stands in its reading order and not in that of repo_imports_test.go",
+		"ARCHITECTURE.md: audit stands after call fax in its reading order, and before in that of repo_imports_test.go",
 	)
 }
 

@@ -113,7 +113,7 @@ func (e *Endpoint) judge(b []byte, h hop, s *stream) (pass bool) {
 		if e.callOf(m) != nil {
 			return true
 		}
-		if m.Method != "OPTIONS" && m.Method != "REGISTER" {
+		if m.Method != "REGISTER" { // which is never part of a dialog
 			e.turnAway(m, h, s, 481)
 			return false
 		}

@@ -12,12 +12,10 @@ import (
 // get returns the first value of a header field, or "". The library keeps a
 // compact name as it came, so those we act on are looked up by both.
 func get(m sip.Message, name string) string {
-	for _, n := range [...]string{name, compact(name)} {
-		if n == "" {
-			continue
-		}
-		if l := m.GetHeaders(n); len(l) > 0 {
-			return l[0].Value()
+	short := compact(name)
+	for _, h := range fields(m) {
+		if is(h, name, short) {
+			return h.Value()
 		}
 	}
 	return ""
@@ -27,15 +25,30 @@ func get(m sip.Message, name string) string {
 // line holds several (RFC 3261 7.3.1).
 func list(m sip.Message, name string) []string {
 	var l []string
-	for _, n := range [...]string{name, compact(name)} {
-		if n == "" {
-			continue
-		}
-		for _, h := range m.GetHeaders(n) {
+	short := compact(name)
+	for _, h := range fields(m) {
+		if is(h, name, short) {
 			l = append(l, message.Values(h.Value())...)
 		}
 	}
 	return l
+}
+
+func is(h sip.Header, name, short string) bool {
+	n := h.Name()
+	return len(n) == len(name) && strings.EqualFold(n, name) ||
+		short != "" && len(n) == 1 && strings.EqualFold(n, short)
+}
+
+// fields are the header fields of m in their order.
+func fields(m sip.Message) []sip.Header {
+	switch m := m.(type) {
+	case *sip.Request:
+		return m.Headers()
+	case *sip.Response:
+		return m.Headers()
+	}
+	return nil
 }
 
 func compact(name string) string {
@@ -73,7 +86,19 @@ func bodyIs(m sip.Message, mediaType string) bool {
 
 // tags returns the tags of From and To; "" where there is none.
 func tags(m sip.Message) (from, to string) {
-	return tagOf(get(m, "from")), tagOf(get(m, "to"))
+	if h := m.From(); h != nil {
+		from, _ = h.Params.Get("tag")
+	}
+	if h := m.To(); h != nil {
+		to, _ = h.Params.Get("tag")
+	}
+	if from == "" { // the library keeps space around a name
+		from = tagOf(get(m, "from"))
+	}
+	if to == "" {
+		to = tagOf(get(m, "to"))
+	}
+	return from, to
 }
 
 func tagOf(v string) string {
@@ -100,7 +125,7 @@ func respond(req *sip.Request, tx *sip.ServerTx, status int, tag string, body []
 
 func response(req *sip.Request, status int, tag string, body []byte, lines []string) *sip.Response {
 	res := sip.NewResponseFromRequest(req, status, message.ReasonOf(status), nil)
-	if to := res.To(); to != nil && tag != "" && status > 100 && tagOf(get(req, "to")) == "" {
+	if to := res.To(); to != nil && tag != "" && status > 100 && !req.To().Params.Has("tag") {
 		to.Params.Add("tag", tag)
 	}
 	addLines(res, lines)

@@ -95,7 +95,7 @@ func (e *Endpoint) dialer(local net.Addr) net.Dialer {
 		local = nil
 	}
 	//nolint:staticcheck // the library takes a Dialer and no context, so Cancel is what there is
-	return net.Dialer{Timeout: writeTimeout, LocalAddr: local, Cancel: e.done}
+	return net.Dialer{Timeout: writeTimeout, LocalAddr: local, Cancel: e.done} //nolint:staticcheck // the library takes a Dialer and no context
 }
 
 // receive is the library's entry for a request of a new transaction. It comes

@@ -143,12 +143,12 @@ func TestAuditLogFilters(t *testing.T) {
 	d.ask(d.agent, "PUT", "/users/"+made.id("user.id"), `{"user":{"notes":"x"}}`).is(200)
 	d.ask(d.admin, "DELETE", "/users/"+made.id("user.id")).is(200)
 	tests := map[string]float64{
-		"filter[source_type]=user&filter[source_id]=" + made.id("user.id"):               3,
-		fmt.Sprintf("filter%%5Bactor_id%%5D=%d", d.agent.id):                             2,
-		"filter[action][]=update&filter[action][]=destroy":                               2,
-		"filter[created_at]=2027-03-01T09:30:00Z&filter[created_at]=2027-03-02":          2,
+		"filter[source_type]=user&filter[source_id]=" + made.id("user.id"):            3,
+		fmt.Sprintf("filter%%5Bactor_id%%5D=%d", d.agent.id):                          2,
+		"filter[action][]=update&filter[action][]=destroy":                            2,
+		"filter[created_at]=2027-03-01T09:30:00Z&filter[created_at]=2027-03-02":       2,
 		"filter[created_at][]=2027-03-01&filter[created_at][]=2027-03-01T09:00:00.5Z": 5,
-		"filter[source_type]=token":                                                      2,
+		"filter[source_type]=token":                                                   2,
 	}
 	for query, want := range tests {
 		if got := d.ask(d.admin, "GET", "/audit_logs?"+query).is(200); got.at("count") != want {

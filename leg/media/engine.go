@@ -83,12 +83,11 @@ func Open(cfg Config) (_ *Engine, err error) {
 	}
 	e.schedule = newSchedule(e)
 	e.work.Go(e.schedule.run)
-	for range baseSockets {
-		if _, err := e.bind(true); err != nil {
-			return nil, errors.Join(err, e.Close())
-		}
+	limit, err := e.bindBase()
+	if err != nil {
+		return nil, errors.Join(err, e.Close())
 	}
-	if limit := e.sockets[0].limit; limit < 200 {
+	if limit < 200 {
 		e.log.Warn("media: the system grants small receive buffers; audio costs more than it need. Raise net.core.rmem_max to 4194304.", "ports_per_socket", limit)
 	}
 	return e, nil

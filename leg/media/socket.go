@@ -122,8 +122,22 @@ func (e *Engine) seat(peer Peer, now time.Duration) (*socket, error) {
 	return e.bind(false)
 }
 
-// bind opens one more socket on a free port. Engine.mu is held, or the engine
-// is not yet shared.
+// bindBase opens the sockets that stay until Close and returns how many ports
+// one of them serves. The schedule runs already and looks at the sockets.
+func (e *Engine) bindBase() (limit int, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for range baseSockets {
+		s, err := e.bind(true)
+		if err != nil {
+			return 0, err
+		}
+		limit = s.limit
+	}
+	return limit, nil
+}
+
+// bind opens one more socket on a free port. Engine.mu is held.
 func (e *Engine) bind(base bool) (*socket, error) {
 	c, err := e.openConn()
 	if err != nil {

@@ -24,6 +24,7 @@ type phoneCmd struct {
 	User     string        `help:"Its user name: for --wait an agent's telephone; for a call the caller's number."`
 	Password string        `help:"Its password." env:"SOTTO_PHONE_PASSWORD"`
 	Wait     bool          `help:"Register and answer the next call."`
+	Ring     time.Duration `help:"With --wait: how long it rings before it is answered."`
 	Play     string        `placeholder:"WAV" help:"What it says; a tone of 440 Hz without it."`
 	Record   string        `placeholder:"WAV" help:"Where to write what it hears."`
 	Keys     string        `help:"Keys to press, as 3; with --after."`
@@ -80,7 +81,15 @@ func (c *phoneCmd) connect(ctx context.Context, p *sip.Phone, s streams) (leg.Le
 	if err != nil {
 		return nil, err
 	}
-	return l, l.Answer(ctx)
+	fmt.Fprintln(s.out, "rings")
+	select {
+	case <-time.After(c.Ring):
+		return l, l.Answer(ctx)
+	case <-l.Ended():
+		return l, nil // given up meanwhile
+	case <-ctx.Done():
+		return l, ctx.Err()
+	}
 }
 
 // talk plays, presses and listens until time is up or the other side hangs up.

@@ -28,8 +28,15 @@ func TestMain(m *testing.M) {
 	}
 	testscript.Main(leakless{m}, map[string]func(){
 		"sotto": func() {
-			clock := storyClock(os.Getenv("SOTTO_STORY_CLOCK"))
-			os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, clock: clock}))
+			s := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, clock: storyClock(os.Getenv("SOTTO_STORY_CLOCK"))}
+			if file := os.Getenv("TELL"); file != "" { // what a process in the background says, while it runs
+				f, err := os.Create(file)
+				if err != nil {
+					panic(err)
+				}
+				s.out = io.MultiWriter(os.Stdout, f)
+			}
+			os.Exit(run(os.Args[1:], s))
 		},
 	})
 }
@@ -146,17 +153,20 @@ func freePort(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(phone.Close())
 }
 
-// clock moves the story's time: clock +168h.
+// clock moves the story's time, or sets it: clock +168h, clock
+// 2026-01-04T12:00:00Z. A desk's time should not run backwards: set it before
+// the desk is made.
 func clock(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg && len(args) == 1, "clock +DURATION")
-	by, err := time.ParseDuration(args[0])
-	ts.Check(err)
+	usage(ts, !neg && len(args) == 1, "clock +DURATION|TIME")
 	file := ts.Getenv("SOTTO_STORY_CLOCK")
-	if b, err := os.ReadFile(file); err == nil {
-		was, err := time.ParseDuration(string(b))
+	now := storyClock(file)()
+	to, err := time.Parse(time.RFC3339, args[0])
+	if err != nil {
+		by, err := time.ParseDuration(args[0])
 		ts.Check(err)
-		by += was
+		to = now.Add(by)
 	}
+	by := time.Until(to)
 	ts.Check(os.WriteFile(file+".new", []byte(by.String()), 0o600))
 	ts.Check(os.Rename(file+".new", file))
 }

@@ -63,7 +63,12 @@ func (d *Desk) Backup(ctx context.Context, to, keys string) (b Backed, err error
 		if err := newFolder(keys); err != nil {
 			return b, err
 		}
-		if err := copyTree(d.cfg.KeysDir(), keys, &b); err != nil {
+		// The ring copies itself: while it is copied as files, a rotation may
+		// put a file under a key that the copy does not have.
+		if err := d.Ring.Copy(keys); err != nil {
+			return b, err
+		}
+		if err := copyFile(d.cfg.receipts().KeyFile, filepath.Join(keys, receiptKey), &b); err != nil {
 			return b, err
 		}
 	}
@@ -107,10 +112,10 @@ func Restore(ctx context.Context, cfg Config, src Sources) (r Restored, err erro
 	if _, err := os.Stat(cfg.DatabasePath()); err == nil {
 		return r, sotto.Fail(sotto.Conflict, "There is a desk in the data folder already. Name a new folder with --data.")
 	}
-	if err := copyAll(cfg, src); err != nil {
+	if err := newFolder(cfg.Data); err != nil {
 		return r, err
 	}
-	d, err := open(ctx, cfg)
+	d, err := openCopy(ctx, cfg, src)
 	if err != nil {
 		return r, err
 	}
@@ -122,6 +127,26 @@ func Restore(ctx context.Context, cfg Config, src Sources) (r Restored, err erro
 	return r, errors.Join(err, d.Close())
 }
 
+// openCopy copies the parts of a backup into the new data folder and opens the
+// desk. When that fails the folder is empty again: it can be tried once more.
+func openCopy(ctx context.Context, cfg Config, src Sources) (d *Desk, err error) {
+	if err = copyAll(cfg, src); err == nil {
+		d, err = open(ctx, cfg)
+	}
+	if err != nil {
+		return nil, errors.Join(err, empty(cfg.Data))
+	}
+	return d, nil
+}
+
+func empty(dir string) error {
+	found, err := os.ReadDir(dir)
+	for _, f := range found {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, f.Name())))
+	}
+	return err
+}
+
 func readManifest(src Sources) (m manifest, err error) {
 	raw, err := os.ReadFile(filepath.Join(src.Data, manifestName))
 	if err == nil {
@@ -130,21 +155,18 @@ func readManifest(src Sources) (m manifest, err error) {
 	if err != nil {
 		return m, sotto.FailCause(sotto.Invalid, "This folder is not a whole backup.", err)
 	}
-	head, err := receipt.VerifyLog(src.Receipts, m.Key)
-	if err != nil {
-		return m, sotto.FailCause(sotto.Conflict, "The receipts are missing, damaged or another desk's. Without them nobody knows who was erased since the backup; nothing is restored.", err)
+	root, err := hex.DecodeString(m.Root)
+	if err != nil || len(root) != 32 {
+		return m, sotto.FailCause(sotto.Invalid, "This folder is not a whole backup.", err)
 	}
-	if head.Size < m.Receipts {
-		return m, sotto.Fail(sotto.Conflict, fmt.Sprintf("The receipts are older than the backup: they end at %d and the backup was taken at %d. Nothing is restored.", head.Size, m.Receipts))
+	if _, err := receipt.VerifyGrown(src.Receipts, m.Key, m.Receipts, [32]byte(root)); err != nil {
+		return m, sotto.FailCause(sotto.Conflict, "The receipts are missing, damaged, another desk's or older than the backup. Without them nobody knows who was erased since the backup; nothing is restored.", err)
 	}
 	return m, nil
 }
 
 func copyAll(cfg Config, src Sources) error {
 	var b Backed
-	if err := newFolder(cfg.Data); err != nil {
-		return err
-	}
 	for _, pair := range [][2]string{
 		{filepath.Join(src.Data, "blobs"), cfg.BlobsDir()}, {src.Keys, cfg.KeysDir()}, {src.Receipts, cfg.ReceiptsDir()},
 	} {
@@ -158,7 +180,13 @@ func copyAll(cfg Config, src Sources) error {
 	if cfg.DatabaseURL != "" {
 		return nil // the operator has restored the rows already
 	}
-	return copyFile(filepath.Join(src.Data, "sotto.db"), cfg.DatabasePath(), &b)
+	// The rows come last and at once: a folder that a crash left half copied
+	// has no desk in it.
+	part := cfg.DatabasePath() + ".part"
+	if err := copyFile(filepath.Join(src.Data, "sotto.db"), part, &b); err != nil {
+		return err
+	}
+	return os.Rename(part, cfg.DatabasePath())
 }
 
 func absOr(path string) string {
@@ -210,15 +238,14 @@ func copyFile(from, to string, b *Backed) error {
 	if err != nil {
 		return err
 	}
-	defer src.Close()
 	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return errors.Join(err, src.Close())
 	}
 	n, err := io.Copy(dst, src)
 	b.Files++
 	b.Bytes += n
-	return errors.Join(err, dst.Sync(), dst.Close())
+	return errors.Join(err, src.Close(), dst.Sync(), dst.Close())
 }
 
 func writeFile(path string, raw []byte) error {
@@ -239,12 +266,10 @@ func (d *Desk) rememberHead(ctx context.Context) error {
 	})
 }
 
-// checkHead refuses a signed log that is shorter than, or different from, the
-// one the database knows.
-func (d *Desk) checkHead(ctx context.Context) error {
-	var size int64
-	var root [32]byte
-	err := d.DB.Read(ctx, func(tx *db.Tx) error {
+// knownHead returns how long the signed log was when the database last looked,
+// and its root then; 0 when it never did.
+func (d *Desk) knownHead(ctx context.Context) (size int64, root [32]byte, err error) {
+	err = d.DB.Read(ctx, func(tx *db.Tx) error {
 		text, err := tx.Known(db.ReceiptSize)
 		if err != nil || text == "" {
 			return err
@@ -261,6 +286,13 @@ func (d *Desk) checkHead(ctx context.Context) error {
 		}
 		return err
 	})
+	return size, root, err
+}
+
+// checkHead refuses a signed log that is shorter than, or different from, the
+// one the database knows.
+func (d *Desk) checkHead(ctx context.Context) error {
+	size, root, err := d.knownHead(ctx)
 	if err != nil || size == 0 {
 		return err
 	}
@@ -268,4 +300,22 @@ func (d *Desk) checkHead(ctx context.Context) error {
 		return sotto.FailCause(sotto.Conflict, "The receipts are older than the database or were changed. Put today's receipts back; without them nobody knows who was erased.", err)
 	}
 	return nil
+}
+
+// catchUp erases again what the signed log has and the database does not: a
+// copy of the database that was put back by hand, or a restore that was cut
+// off. After it the database knows the log as it is.
+func (d *Desk) catchUp(ctx context.Context) error {
+	size, _, err := d.knownHead(ctx)
+	if now, _ := d.Receipts.Head(); err != nil || now == size {
+		return err
+	}
+	n, err := d.Eraser.CatchUp(ctx, sotto.ReceiptNo(size))
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		d.log.Warn("the database was older than the receipts: what was erased since was erased again", "count", n)
+	}
+	return d.rememberHead(ctx)
 }

@@ -232,6 +232,28 @@ func (r *Ring) aead(id sotto.KeyID) (cipher.AEAD, error) {
 	return a, nil
 }
 
+// Copy writes the ring as it is now into dir, which is there and has none.
+// Nothing is given out or destroyed meanwhile, so the files fit together. A
+// copy cannot forget: keep it apart from the data, and not for long.
+func (r *Ring) Copy(dir string) (err error) {
+	defer sotto.Wrap(&err, "keyring.Copy")
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if _, err := os.Stat(filepath.Join(dir, "ring")); err == nil {
+		return sotto.Fail(sotto.Conflict, "There is a keyring here already.")
+	}
+	for _, path := range []string{filepath.Join(r.dir, "root"), epochFile(r.dir, r.head.epoch), filepath.Join(r.dir, "ring")} {
+		b, err := os.ReadFile(path)
+		if err == nil {
+			err = writeWhole(filepath.Join(dir, filepath.Base(path)), b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func randomBytes(n int) []byte {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // crypto/rand never fails

@@ -446,3 +446,46 @@ func BenchmarkDestroy(b *testing.B) {
 		}
 	}
 }
+
+// TestCopyOpensWhileTheRingRotates: a copy of the ring is whole whatever the
+// ring does meanwhile, and does not keep the ring from forgetting.
+func TestCopyOpensWhileTheRingRotates(t *testing.T) {
+	r, _ := newRing(t)
+	kept, gone := newKey(t, r), newKey(t, r)
+	name, err := r.SealText(kept, catalogue.PersonName, 7, "Ada Example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if err := r.Rotate(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	for range 20 {
+		dir := t.TempDir()
+		if err := r.Copy(dir); err != nil {
+			t.Fatal(err)
+		}
+		c := openRing(t, dir)
+		if got, err := c.OpenText(name, catalogue.PersonName, 7); err != nil || got != "Ada Example" {
+			t.Errorf("the copy opens %q, %v", got, err)
+		}
+		if err := r.Copy(dir); sotto.KindOf(err) != sotto.Conflict {
+			t.Errorf("Copy over a ring = %v, want conflict", err)
+		}
+	}
+	close(stop)
+	all.Wait()
+	if err := r.Destroy(gone); err != nil {
+		t.Fatal(err)
+	}
+}

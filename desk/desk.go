@@ -172,7 +172,7 @@ func (d *Desk) openParts() (err error) {
 	d.Eraser = erasure.New(erasure.Config{
 		DB: d.DB, Ring: d.Ring, Blobs: d.Blobs, People: d.People, Tickets: d.Tickets, Recordings: d.Recordings,
 		Audit: d.Audit, Receipts: d.Receipts, Jobs: d.Jobs, Log: d.log,
-		Recipients: d.cfg.recipientNames(), Tell: d.tell, ScanDirs: []string{d.cfg.Data},
+		Recipients: d.cfg.recipientNames(), Tell: d.tell, SignOut: d.Agents.SignOut, ScanDirs: []string{d.cfg.Data},
 	})
 	d.Rights = privacy.New(privacy.Config{
 		DB: d.DB, Ring: d.Ring, Blobs: d.Blobs, People: d.People, Tickets: d.Tickets, Recordings: d.Recordings,
@@ -195,7 +195,13 @@ func (d *Desk) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.catchUp(ctx); err != nil {
+		return err
+	}
 	if err := d.Rights.Requeue(ctx, undone); err != nil {
+		return err
+	}
+	if err := d.Rights.Recover(ctx); err != nil {
 		return err
 	}
 	if _, err := d.Calls.Recover(ctx); err != nil {
@@ -253,9 +259,12 @@ func (c *Config) fill() (err error) {
 	return c.Check()
 }
 
+// receiptKey is the file of the key that signs the receipts.
+const receiptKey = "receipt.key"
+
 func (c Config) receipts() receipt.Config {
 	return receipt.Config{
-		Dir: c.ReceiptsDir(), KeyFile: filepath.Join(c.KeysDir(), "receipt.key"),
+		Dir: c.ReceiptsDir(), KeyFile: filepath.Join(c.KeysDir(), receiptKey),
 		Origin: "sotto", Clock: c.Clock, MustExist: true,
 	}
 }

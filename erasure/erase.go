@@ -39,8 +39,8 @@ type Eraser struct {
 	turns   turns
 }
 
-// Config is what an eraser works with. All fields but Recipients, Tell and
-// ScanDirs are needed.
+// Config is what an eraser works with. All fields but Recipients, Tell,
+// SignOut and ScanDirs are needed.
 type Config struct {
 	DB         *db.DB
 	Ring       *keyring.Ring
@@ -57,6 +57,9 @@ type Config struct {
 	// and returns nil once it has confirmed.
 	Recipients []string
 	Tell       func(ctx context.Context, recipient, kind string, person sotto.PersonID) error
+	// SignOut ends the registrations of the telephones of a person who works
+	// here, before their rows are removed.
+	SignOut func(ctx context.Context, person sotto.PersonID) error
 	// ScanDirs are the folders whose raw bytes are searched after an erasure.
 	ScanDirs []string
 }

@@ -66,6 +66,11 @@ func (e *Eraser) remove(ctx context.Context, r *Run) error {
 	if r.subject != "person" {
 		return e.removeThing(ctx, r)
 	}
+	if e.c.SignOut != nil {
+		if err := e.c.SignOut(ctx, r.person); err != nil {
+			return err
+		}
+	}
 	for _, pl := range places() {
 		var err error
 		switch pl.edge.Fate {

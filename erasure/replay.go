@@ -19,10 +19,10 @@ import (
 // passes over the disk.
 const together = 256
 
-// Replay erases again what was erased after a backup was taken: every record
-// of the signed log from no on, and everybody whose tombstone matches an
-// address that is older than the erasure. A restore calls it before anything
-// answers; nothing erased comes back. Who is erased already costs a look.
+// Replay erases again what was erased after a backup was taken, when the
+// signed log had from records: everybody a later record calls erased, and
+// everybody with an address that a later record declares dead. A restore calls
+// it before anything answers; nothing erased comes back.
 //
 // First everything becomes unreadable, then the rest is removed. A crash in
 // between loses nothing: Resume goes on.
@@ -32,8 +32,20 @@ func (e *Eraser) Replay(ctx context.Context, from sotto.ReceiptNo) (again int, e
 	if err != nil {
 		return again, err
 	}
-	more, err := e.replayTombstones(ctx)
+	more, err := e.replayTombstones(ctx, from)
 	if runs = append(runs, more...); err != nil {
+		return again, err
+	}
+	return again + len(runs), e.finishAll(ctx, runs)
+}
+
+// CatchUp is Replay for a database of which it is not known that it is a copy:
+// who has an address of the dead there may have got it since, so only whom the
+// log names is erased. Who is erased already costs a look.
+func (e *Eraser) CatchUp(ctx context.Context, from sotto.ReceiptNo) (again int, err error) {
+	defer sotto.Wrap(&err, "erasure.CatchUp(%d)", from)
+	runs, again, err := e.replayLog(ctx, from)
+	if err != nil {
 		return again, err
 	}
 	return again + len(runs), e.finishAll(ctx, runs)
@@ -155,7 +167,7 @@ func (e *Eraser) deleteAgain(ctx context.Context, subject string, id int64) (int
 
 // replayTombstones finds people whose address was forgotten under another
 // number: merged, imported, or entered twice.
-func (e *Eraser) replayTombstones(ctx context.Context) (runs []*Run, err error) {
+func (e *Eraser) replayTombstones(ctx context.Context, from sotto.ReceiptNo) (runs []*Run, err error) {
 	type address struct {
 		id, person int64
 		kind       string
@@ -182,7 +194,7 @@ func (e *Eraser) replayTombstones(ctx context.Context) (runs []*Run, err error) 
 		if err != nil {
 			return runs, err
 		}
-		dead, err := e.died(person.Kind(a.kind), value, db.Time(a.created))
+		dead, err := e.died(from, person.Kind(a.kind), value, db.Time(a.created))
 		if err != nil {
 			return runs, err
 		}
@@ -202,10 +214,11 @@ func (e *Eraser) replayTombstones(ctx context.Context) (runs []*Run, err error) 
 }
 
 // died reports whether an address that is known since then was forgotten
-// later. One that came anew after the erasure is another story.
-func (e *Eraser) died(kind person.Kind, value string, since time.Time) (bool, error) {
+// later, by a record from no on. One that came anew after the erasure is
+// another story.
+func (e *Eraser) died(from sotto.ReceiptNo, kind person.Kind, value string, since time.Time) (bool, error) {
 	stone, dead, err := e.c.Receipts.Tombstoned(e.c.People.Tombstone(kind, value))
-	if err != nil || !dead {
+	if err != nil || !dead || stone.No < from {
 		return false, err
 	}
 	for rec, err := range e.c.Receipts.Since(stone.No) {

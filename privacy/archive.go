@@ -171,3 +171,25 @@ func (r *Rights) ExpireExports(ctx context.Context) (n int, err error) {
 	}
 	return n, err
 }
+
+// Recover removes archives without a row: what a crash between an erasure and
+// an archive being written left behind. Call it before the jobs start.
+func (r *Rights) Recover(ctx context.Context) (err error) {
+	defer sotto.Wrap(&err, "privacy.Recover")
+	var orphans []int64
+	err = r.c.Blobs.Each(catalogue.PersonExport, func(id int64) error {
+		return r.c.DB.Read(ctx, func(tx *db.Tx) error {
+			has, err := tx.Has(r.q["ExportRow"], id)
+			if err == nil && !has {
+				orphans = append(orphans, id)
+			}
+			return err
+		})
+	})
+	for _, id := range orphans {
+		if err == nil {
+			_, err = r.c.Blobs.Delete(catalogue.PersonExport, id)
+		}
+	}
+	return err
+}

@@ -103,7 +103,8 @@ func (r *Rights) mentions(ctx context.Context, p person.Person) ([]sotto.TicketI
 }
 
 // Erase forgets a person and closes the request with its receipt. It can be
-// called again after a failure: it goes on where it stopped.
+// called again after a failure: it goes on where it stopped. If nobody does, a
+// job goes on.
 func (r *Rights) Erase(ctx context.Context, actor sotto.Actor, id sotto.PersonID) (out erasure.Outcome, err error) {
 	defer sotto.Wrap(&err, "privacy.Erase(%d)", id)
 	req, err := r.eraseRequest(ctx, actor, id)
@@ -151,7 +152,7 @@ func (r *Rights) closeErasure(ctx context.Context, req sotto.RequestID, out eras
 
 // JobErase is the job that finishes an erasure in the background; its handler
 // is Rights.RunErasure.
-const JobErase = "erase"
+const JobErase = erasure.JobRun
 
 // EraseSoon makes everything about a person unreadable now and leaves the rest
 // to a job: for faces that answer at once.
@@ -180,8 +181,8 @@ func (r *Rights) Requeue(ctx context.Context, erasures []int64) error {
 	})
 }
 
-// RunErasure finishes one erasure, and is asked again while a recipient has
-// not confirmed.
+// RunErasure finishes one erasure and closes its request, and is asked again
+// while a recipient has not confirmed.
 func (r *Rights) RunErasure(ctx context.Context, id int64) error {
 	out, err := r.c.Eraser.Run(ctx, id)
 	if err != nil {

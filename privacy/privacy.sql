@@ -2,7 +2,7 @@
 INSERT INTO request (id, person_id, kind, state, opened_at, opened_by) VALUES ($1, $2, $3, 'open', $4, $5);
 
 -- name: RequestDone
-UPDATE request SET state = $2, done_at = $3, receipt_no = $4 WHERE id = $1;
+UPDATE request SET state = $2, done_at = $3, receipt_no = $4 WHERE id = $1 AND done_at IS NULL;
 
 -- name: Requests
 SELECT id, kind, state, opened_at, done_at, receipt_no FROM request WHERE person_id = $1 ORDER BY id;
@@ -15,6 +15,9 @@ UPDATE export SET state = 'ready', size = $2 WHERE id = $1;
 
 -- name: Export
 SELECT id, person_id, state, created_at, expires_at, size FROM export WHERE id = $1;
+
+-- name: ExportRow
+SELECT id FROM export WHERE id = $1;
 
 -- name: ExportsDue
 SELECT id FROM export WHERE expires_at <= $1 ORDER BY id LIMIT 100;

@@ -50,7 +50,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	f.DurationVar(&c.tick, "tick", 500*time.Microsecond, "how finely the telephones' packets are spread")
 	f.IntVar(&c.repeat, "repeat", 1, "rounds; the table shows medians")
 	f.StringVar(&c.engines, "engines", "sotto,rtpengine-pcap,rtpengine", "what to measure, by commas")
-	f.StringVar(&c.sink, "sink", "count", "what taps both parties of each call in sotto: count, record or none")
+	f.StringVar(&c.sink, "sink", "record", "what taps both parties of each call in sotto: count, record or none")
 	f.BoolVar(&c.latch, "latch", false, "let sotto's parties be found by their packets (one socket each at first)")
 	f.DurationVar(&c.gather, "gather", 0, "how long sotto lets packets gather; 0 is its default, less is never")
 	f.BoolVar(&c.stall, "stall", true, "stop each engine for 400 ms and measure the delay one second later")

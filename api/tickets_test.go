@@ -31,6 +31,8 @@ func TestTicketFromOpeningToPurging(t *testing.T) {
 		if got := d.ask(d.agent, "PUT", "/tickets/"+id, `{"ticket":{"assignee_id":null}}`).is(200).at("ticket.assignee_id"); got != nil {
 			t.Errorf("assignee_id = %v after null", got)
 		}
+		d.ask(d.agent, "PUT", "/tickets/"+id, fmt.Sprintf(`{"ticket":{"requester_id":%d}}`, ada)).is(200)
+		d.ask(d.agent, "PUT", "/tickets/"+id, fmt.Sprintf(`{"ticket":{"requester_id":%d}}`, d.agent.id)).is(422).at("details.requester_id")
 		comments := d.ask(d.agent, "GET", "/tickets/"+id+"/comments?sort=-created_at").is(200)
 		if comments.at("comments.0.body") != "A note & more" || comments.at("comments.0.public") != false || comments.at("count") != 2.0 {
 			t.Errorf("comments: %s", comments.raw)

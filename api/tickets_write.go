@@ -181,6 +181,9 @@ func (a *API) updateTicket(w http.ResponseWriter, q *request) error {
 	if err != nil {
 		return err
 	}
+	if err := a.sameRequester(q, sotto.TicketID(id), in); err != nil {
+		return err
+	}
 	c, err := in.change()
 	if err != nil {
 		return err
@@ -190,4 +193,17 @@ func (a *API) updateTicket(w http.ResponseWriter, q *request) error {
 		return err
 	}
 	return a.writeTicket(w, q, http.StatusOK, t)
+}
+
+// sameRequester refuses another requester: what is on a ticket is sealed under
+// the key of whose case it is. Programs send back the one they were given.
+func (a *API) sameRequester(q *request, id sotto.TicketID, in ticketInput) error {
+	if in.RequesterID == 0 {
+		return nil
+	}
+	t, err := a.c.Tickets.Get(q.Context(), q.actor, id)
+	if err == nil && t.Requester != sotto.PersonID(in.RequesterID) {
+		err = sotto.FailField("requester_id", "The requester of a ticket does not change. Open another ticket for the other person.")
+	}
+	return err
 }

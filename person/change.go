@@ -29,10 +29,12 @@ type Change struct {
 // Update changes a person; look-up rows follow in the same transaction.
 func (pp *People) Update(ctx context.Context, actor sotto.Actor, id sotto.PersonID, c Change) (err error) {
 	defer sotto.Wrap(&err, "person.Update(%d)", id)
-	if c.Role != nil && !actor.IsAdmin() {
-		return sotto.Fail(sotto.Denied, "Only an administrator may change what a person may do.")
-	}
-	return pp.change(ctx, actor, id, audit.Update, func(tx *db.Tx, p Person) error { return pp.apply(tx, p, c) })
+	return pp.change(ctx, actor, id, audit.Update, func(tx *db.Tx, p Person) error {
+		if c.Role != nil && *c.Role != p.Role && !actor.IsAdmin() {
+			return sotto.Fail(sotto.Denied, "Only an administrator may change what a person may do.")
+		}
+		return pp.apply(tx, p, c)
+	})
 }
 
 func (pp *People) apply(tx *db.Tx, p Person, c Change) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,8 +35,8 @@ type Call struct {
 	port    *media.Port
 	ctx     context.Context // of Accept; ends with the leg
 	cancel  context.CancelFunc
-
-	branch string // of the INVITE to us
+	branch  string     // of the INVITE to us
+	inviter netip.Addr // the host that sent it
 
 	peerTag     atomic.Pointer[string] // nil until the peer has one
 	unconfirmed atomic.Int64           // CSeq of the 2xx that waits for its ACK, or noSeq

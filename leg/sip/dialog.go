@@ -30,12 +30,11 @@ type dialog struct {
 var errOldSeq = errors.New("sip: CSeq went back")
 
 // uas begins the dialog of a call to us (RFC 3261 12.1.1).
-// req's To has our tag already.
-func uas(req *sip.Request) dialog {
-	from, to := tags(req)
+func uas(req *sip.Request, tag string) dialog {
+	from, _ := tags(req)
 	d := dialog{
-		id: get(req, "call-id"), localTag: to, remoteTag: from,
-		local: get(req, "to"), remote: get(req, "from"),
+		id: get(req, "call-id"), localTag: tag, remoteTag: from,
+		local: get(req, "to") + ";tag=" + tag, remote: get(req, "from"),
 		remoteSeq: req.CSeq().SeqNo, heard: true, peer: source(req),
 		routes: list(req, "record-route"),
 	}

@@ -104,10 +104,7 @@ func (e *Endpoint) judge(b []byte, h hop, s *stream) (pass bool) {
 		}
 		return who != nobody || c != nil
 	case "CANCEL":
-		if who == nobody {
-			e.turnAway(m, h, s, 481)
-		}
-		return who != nobody
+		return e.judgeCancel(m, h, s, who)
 	}
 	if m.ToTag != "" {
 		if e.callOf(m) != nil {
@@ -119,6 +116,22 @@ func (e *Endpoint) judge(b []byte, h hop, s *stream) (pass bool) {
 		}
 	}
 	return e.judgeNew(m, h, s, who)
+}
+
+// judgeCancel answers the CANCEL of a call that is there (RFC 3261 9.2). The
+// library sees the others: its call may still be on the way to us.
+func (e *Endpoint) judgeCancel(m *message.Message, h hop, s *stream, who rank) bool {
+	c := e.invited(m.ID, m.FromTag, m.Branch)
+	switch {
+	case who == nobody:
+		e.turnAway(m, h, s, 481)
+		return false
+	case c == nil || c.inviter != h.addr.Addr():
+		return true
+	}
+	e.write(message.Response(m, 200, h.addr, c.tag, nil), m, h, s)
+	c.mail.post(c.giveUpInvite) // not before: its 487 should come second
+	return false
 }
 
 // refuseStream answers a message whose end cannot be found, before its
@@ -193,13 +206,27 @@ func (e *Endpoint) isMerged(m *message.Message) bool {
 	return c != nil && c.branch != m.Branch
 }
 
+// invited finds the call that an INVITE of this branch began.
+func (e *Endpoint) invited(id, tag, branch string) *Call {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c := e.invites[id+"|"+tag]; c != nil && c.branch == branch {
+		return c
+	}
+	return nil
+}
+
 // turnAway answers m without remembering it (RFC 3261 8.2.7): a repetition
 // gets the same answer again.
 func (e *Endpoint) turnAway(m *message.Message, h hop, s *stream, status int, lines ...string) {
 	if m.Method == "ACK" {
 		return
 	}
-	b := message.Response(m, status, h.addr, e.statelessTag(m), lines)
+	e.write(message.Response(m, status, h.addr, e.statelessTag(m), lines), m, h, s)
+}
+
+// write sends the answer to m.
+func (e *Endpoint) write(b []byte, m *message.Message, h hop, s *stream) {
 	if s != nil {
 		s.Write(b)
 		return

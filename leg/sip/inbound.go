@@ -68,12 +68,10 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, o origin) {
 	c := e.newCall(get(req, "call-id"), false)
 	c.origin = o
 	c.caller, c.dialled = callerOf(req), numberOf(req.Recipient.String())
-	// Every answer, the library's 487 too, is made from the request: it has
-	// our tag from the first (RFC 3261 8.2.6.2).
-	req.To().Params.Add("tag", c.tag)
 	c.branch, _ = req.Via().Params.Get("branch")
-	c.d = uas(req)
+	c.d = uas(req, c.tag)
 	c.d.fixed = o.trunk == nil
+	c.inviter = c.d.peer.addr.Addr()
 	c.peerTag.Store(&c.d.remoteTag)
 	respond(req, tx, 100, "", nil)
 	if !c.openPort(offer) || !c.start() {
@@ -139,8 +137,9 @@ func (c *Call) cancelled() {
 	c.finish()
 }
 
-// cancelledLate is cancelled for a CANCEL that the library did not match.
-func (c *Call) cancelledLate() {
+// giveUpInvite ends a call that its caller gave up, with an answer of ours: the
+// library's has another tag than our 180 (RFC 3261 8.2.6.2).
+func (c *Call) giveUpInvite() {
 	if c.phase == early {
 		respond(c.invite.req, c.invite.tx, 487, c.tag, nil)
 		c.cancelled()

@@ -146,14 +146,10 @@ func (e *Endpoint) request(req *sip.Request, tx *sip.ServerTx) {
 func (e *Endpoint) lateCancel(req *sip.Request, tx *sip.ServerTx) {
 	from, _ := tags(req)
 	branch, _ := req.Via().Params.Get("branch")
-	key := get(req, "call-id") + "|" + from
 	for range 5 {
-		e.mu.Lock()
-		c := e.invites[key]
-		e.mu.Unlock()
-		if c != nil && c.branch == branch {
+		if c := e.invited(get(req, "call-id"), from, branch); c != nil {
 			respond(req, tx, 200, c.tag, nil)
-			c.mail.post(c.cancelledLate)
+			c.mail.post(c.giveUpInvite)
 			return
 		}
 		select {

@@ -9,7 +9,7 @@ import (
 	"sotto/ticket"
 )
 
-// ticketBody is a ticket in Zendesk's shape.
+// ticketJSON is a ticket in Zendesk's shape.
 type ticketJSON struct {
 	ID                 int64    `json:"id"`
 	URL                string   `json:"url"`
@@ -255,4 +255,12 @@ func (a *API) deleteTicket(w http.ResponseWriter, q *request) error {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+func (a *API) deleteManyTickets(w http.ResponseWriter, q *request) error {
+	ids, err := q.ids()
+	if err != nil {
+		return err
+	}
+	return a.bulk(w, q, "delete", ids, func(id int64) error { return a.c.Tickets.Delete(q.Context(), q.actor, sotto.TicketID(id)) })
 }

@@ -139,7 +139,7 @@ func TestCreateOrUpdateTakesTheRightOne(t *testing.T) {
 func TestDestroyManyNeverMeansEverybody(t *testing.T) {
 	d := sqlite(t)
 	id := d.person(person.Draft{Name: "Ada Example"})
-	for _, path := range []string{"/users/destroy_many.json", "/users/destroy_many?ids=", "/users/destroy_many?ids=,", "/deleted_tickets/destroy_many"} {
+	for _, path := range []string{"/users/destroy_many.json", "/users/destroy_many?ids=", "/users/destroy_many?ids=,", "/deleted_tickets/destroy_many", "/tickets/destroy_many.json"} {
 		d.ask(d.admin, "DELETE", path).is(400)
 	}
 	d.ask(d.admin, "DELETE", "/users/destroy_many?ids=1,x").is(400)

@@ -221,3 +221,20 @@ func TestAvailabilities(t *testing.T) {
 	d.ask(d.agent, "PUT", fmt.Sprintf("/channels/voice/availabilities/%d", d.admin.id), `{"availability":{"agent_state":"away"}}`).is(403)
 	d.ask(d.admin, "PUT", "/channels/voice/availabilities/4711", `{"availability":{"agent_state":"away"}}`).is(404)
 }
+
+func TestAutomaticDeletionIsShownBeforeItIsSaved(t *testing.T) {
+	each(t, func(t *testing.T, d *desk) {
+		l := d.line()
+		d.phoned("+33199001234", l)
+		d.ms.Add(10 * 24 * 3600_000)
+		d.phoned("+33199001234", l)
+		path := fmt.Sprintf("/channels/voice/phone_numbers/%d/automatic_deletion", l.ID)
+		for query, want := range map[string]float64{"?calls_days=11": 0, "?calls_days=10": 1, "?calls_days=1&voicemails_days=1": 1, "": 0} {
+			if got := d.ask(d.admin, "GET", path+query).is(200); got.at("automatic_deletion.calls_due") != want || got.at("automatic_deletion.voicemails_due") != 0.0 {
+				t.Errorf("%q: %s, want %v", query, got.raw, want)
+			}
+		}
+		d.ask(d.admin, "GET", path+"?calls_days=x").is(400)
+		d.ask(d.admin, "GET", path+"?calls_days=99999").is(400)
+	})
+}

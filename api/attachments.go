@@ -79,10 +79,19 @@ func (a *API) downloadAttachment(w http.ResponseWriter, q *request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", f.ContentType)
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name}))
+	w.Header().Set("Content-Disposition", saveAs(f.Name))
 	oneRange(q.Request)
 	http.ServeContent(w, q.Request, "", time.Time{}, f)
 	return f.Close()
+}
+
+// saveAs tells a browser to save what comes and never to show it, whatever it
+// is called.
+func saveAs(name string) string {
+	if v := mime.FormatMediaType("attachment", map[string]string{"filename": name}); v != "" {
+		return v
+	}
+	return "attachment"
 }
 
 // oneRange forgets a Range header that asks for several: such an answer may

@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/hex"
 	"errors"
-	"mime"
 	"net/http"
 	"strconv"
 	"time"
@@ -132,8 +131,7 @@ func (a *API) downloadExport(w http.ResponseWriter, q *request) error {
 		return errors.Join(sotto.Fail(sotto.NotFound, "Not found"), rd.Close())
 	}
 	w.Header().Set("Content-Type", "application/zip")
-	name := "export-" + strconv.FormatInt(no, 10) + ".zip"
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	w.Header().Set("Content-Disposition", saveAs("export-"+strconv.FormatInt(no, 10)+".zip"))
 	oneRange(q.Request)
 	http.ServeContent(w, q.Request, "", time.Time{}, rd)
 	return rd.Close()
@@ -363,7 +361,7 @@ func (a *API) showReceipt(w http.ResponseWriter, q *request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="receipt-`+strconv.FormatInt(no, 10)+`.txt"`)
+	w.Header().Set("Content-Disposition", saveAs("receipt-"+strconv.FormatInt(no, 10)+".txt"))
 	_, _ = r.WriteTo(w) // a client that went away is no error of ours
 	return nil
 }

@@ -1,6 +1,9 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // access is who may come in at all. What they may see and do inside is the
 // called package's to say.
@@ -24,14 +27,12 @@ type route struct {
 // routes is the complete list. openapi.yaml describes each; a test compares
 // the two. Every path may end in .json or a slash.
 func (a *API) routes() []route {
-	const (
-		user    = "/users/{id}"
-		ticket  = "/tickets/{ticket}"
-		comment = ticket + "/comments/{comment}"
-		voice   = "/channels/voice"
-		calls   = voice + "/calls/{call}/recordings"
-		subject = "/sotto/people/{person}"
-	)
+	return slices.Concat(a.people(), a.cases(), a.voices(), a.rights())
+}
+
+// people are users, their addresses and the deleted ones.
+func (a *API) people() []route {
+	const user = "/users/{id}"
 	return []route{
 		{"GET", "/openapi.yaml", anyone, a.showDescription},
 
@@ -62,7 +63,16 @@ func (a *API) routes() []route {
 		{"GET", "/deleted_users/count", staff, a.countDeletedUsers},
 		{"GET", "/deleted_users/{id}", staff, a.showDeletedUser},
 		{"DELETE", "/deleted_users/{id}", admin, a.eraseDeletedUser},
+	}
+}
 
+// cases are tickets with what is on them, jobs and search.
+func (a *API) cases() []route {
+	const (
+		ticket  = "/tickets/{ticket}"
+		comment = ticket + "/comments/{comment}"
+	)
+	return []route{
 		{"GET", "/tickets", staff, a.listTickets},
 		{"POST", "/tickets", staff, a.createTicket},
 		{"GET", "/tickets/count", staff, a.countTickets},
@@ -95,7 +105,16 @@ func (a *API) routes() []route {
 
 		{"GET", "/search", staff, a.search},
 		{"GET", "/search/count", staff, a.searchCount},
+	}
+}
 
+// voices are the audit log, lines, agents and recordings.
+func (a *API) voices() []route {
+	const (
+		voice = "/channels/voice"
+		calls = voice + "/calls/{call}/recordings"
+	)
+	return []route{
 		{"GET", "/audit_logs", admin, a.listAuditLogs},
 		{"GET", "/audit_logs/{id}", admin, a.showAuditLog},
 
@@ -111,7 +130,13 @@ func (a *API) routes() []route {
 		{"DELETE", calls, admin, a.deleteRecordings},
 		{"GET", calls + "/{recording}", staff, a.playRecording},
 		{"DELETE", calls + "/{recording}", admin, a.deleteRecordingsOfType},
+	}
+}
 
+// rights are what a person may ask under privacy law.
+func (a *API) rights() []route {
+	const subject = "/sotto/people/{person}"
+	return []route{
 		{"GET", subject + "/access", staff, a.showAccess},
 		{"POST", subject + "/exports", staff, a.createExport},
 		{"GET", subject + "/exports/{export}", staff, a.downloadExport},

@@ -151,6 +151,11 @@ func (a *API) changeUser(w http.ResponseWriter, q *request, id sotto.PersonID, i
 	if err := a.c.People.Update(q.Context(), q.actor, id, in.change()); err != nil {
 		return err
 	}
+	if value(in.Suspended) || value(in.Role) == string(sotto.EndUser) {
+		if err := a.c.Agents.SignOut(q.Context(), id); err != nil {
+			return err
+		}
+	}
 	return a.writeUser(w, q, http.StatusOK, id)
 }
 
@@ -199,7 +204,10 @@ func (a *API) softDelete(q *request, id sotto.PersonID) error {
 	if id == q.actor.Person {
 		return sotto.Fail(sotto.Denied, "You cannot delete yourself.")
 	}
-	return a.c.People.SoftDelete(q.Context(), q.actor, id)
+	if err := a.c.People.SoftDelete(q.Context(), q.actor, id); err != nil {
+		return err
+	}
+	return a.c.Agents.SignOut(q.Context(), id) // telephones of staff ring no more
 }
 
 func (a *API) destroyManyUsers(w http.ResponseWriter, q *request) error {

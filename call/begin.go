@@ -94,8 +94,8 @@ func (cc *Calls) begin(ctx context.Context, a Arrival, identify func(*db.Tx) (wh
 			return err
 		}
 		c = &Call{
-			ID: sotto.CallID(tx.NewID()), Line: a.Line, Person: w.person, Key: w.key, Number: w.number, Name: w.name,
-			InHours: a.InHours, StartedAt: tx.Now, cc: cc, state: Ringing,
+			ID: sotto.CallID(tx.NewID()), Line: a.Line, Person: w.person, Key: w.key, InHours: a.InHours, StartedAt: tx.Now,
+			caller: leg.Caller{Number: w.number, Name: w.name, Withheld: w.number == ""}, state: Ringing,
 		}
 		number, err := cc.seal(c, catalogue.CallFromNumber, w.number)
 		if err != nil {

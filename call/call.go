@@ -84,14 +84,11 @@ type Call struct {
 	Line      sotto.LineID   // 0 when nobody's number was called
 	Person    sotto.PersonID // who called as far as the number tells; 0 for nobody
 	Key       sotto.KeyID    // what the caller's side is sealed under; 0 when there is nothing to seal
-	Number    string         // the caller's number as the trunk sent it; "" for nobody
-	Name      string         // what the network calls the caller; may be ""
 	InHours   bool
 	StartedAt time.Time
 
-	cc *Calls
-
 	mu        sync.Mutex // guards what is below
+	caller    leg.Caller // empty for nobody, and once the caller is erased
 	state     State
 	answered  time.Time
 	connected time.Time
@@ -143,6 +140,14 @@ func (c *Call) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.state
+}
+
+// Caller is what the other parties of the call may see of who called. It is
+// withheld for nobody, and as soon as the caller is erased.
+func (c *Call) Caller() leg.Caller {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.caller
 }
 
 // Enter brings the call into a state. An ended call stays ended. What only
@@ -238,8 +243,18 @@ func (cc *Calls) Live() []*Call {
 	return all
 }
 
-// LiveOf returns the calls under way whose caller is the person: erasure asks
-// before it begins, and stops their recorders.
+// Forget drops what the memory holds of the person's number and name in the
+// calls under way: no agent who is rung from now on sees them. The calls go on.
+// Erasure calls it when it begins.
+func (cc *Calls) Forget(id sotto.PersonID) {
+	for _, c := range cc.LiveOf(id) {
+		c.mu.Lock()
+		c.caller = leg.Caller{Withheld: true}
+		c.mu.Unlock()
+	}
+}
+
+// LiveOf returns the calls under way whose caller is the person.
 func (cc *Calls) LiveOf(id sotto.PersonID) []*Call {
 	return slices.DeleteFunc(cc.Live(), func(c *Call) bool { return id == 0 || c.Person != id })
 }

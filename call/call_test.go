@@ -239,6 +239,13 @@ func TestCallGoesOnWhileItsCallerIsErased(t *testing.T) {
 		if err := d.calls.Connect(ctx, c, 0, nil); err != nil {
 			t.Fatal(err)
 		}
+		if who := c.Caller(); who.Number != camille {
+			t.Errorf("before Forget it shows %+v", who)
+		}
+		d.calls.Forget(c.Person)
+		if who := c.Caller(); who != (leg.Caller{Withheld: true}) {
+			t.Errorf("it still shows %+v", who)
+		}
 		d.end(t, c, call.CallerHungUp)
 		r := d.get(t, c.ID)
 		if r.Person != 0 || r.Number != "" || r.Name != "" || r.Reason != call.CallerHungUp || r.EndedAt.IsZero() {

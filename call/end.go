@@ -98,8 +98,9 @@ func (c *Call) row() row {
 // transaction what also adds (the ticket); also may be nil. Only the first
 // End of a call counts: the others do nothing and return nil.
 //
-// A call ends whatever happens. If also fails the end is written without it,
-// and also's error is returned. If the database does not take it, it is
+// A call ends whatever happens. If also fails it is tried once more, since two
+// transactions may have met; then the end is written without it, and also's
+// error is returned. If the database does not take it, it is
 // written with the next Begin or End that succeeds, or by Recover after a
 // restart. ctx may be done already.
 func (cc *Calls) End(ctx context.Context, c *Call, why Reason, also func(*db.Tx) error) (err error) {
@@ -117,7 +118,9 @@ func (cc *Calls) End(ctx context.Context, c *Call, why Reason, also func(*db.Tx)
 	cc.ended.Add(1, string(why))
 	ctx = context.WithoutCancel(ctx)
 	e := ending{call: c, reason: why, at: cc.db.Now(), row: c.row(), legs: c.allLegs()}
-	err = cc.write(ctx, e, also)
+	if err = cc.write(ctx, e, also); err != nil && also != nil && sotto.KindOf(err) == sotto.Internal {
+		err = cc.write(ctx, e, also)
+	}
 	if err == nil {
 		cc.settle(ctx)
 		return nil

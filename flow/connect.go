@@ -52,7 +52,7 @@ func (j *journey) queue(ctx context.Context, to route.Destination) (*picked, err
 func (j *journey) hold(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	words := j.sound(ctx, line.Wait).Clip
-	wait := j.aside("flow: the music to wait to stopped", func() error {
+	wait := j.aside("music", func() error {
 		for {
 			for _, clip := range []media.Clip{words, j.f.Lines.Hold(), j.f.Lines.Hold()} {
 				if err := j.caller.Media().Play(ctx, clip, false); ctx.Err() != nil || errors.Is(err, media.ErrClosed) {
@@ -79,7 +79,7 @@ func (j *journey) ring(ctx context.Context, o queue.Offer, d time.Duration) *pic
 	answers := make(chan leg.Leg, len(o.Devices))
 	causes := make(chan leg.Cause, len(o.Devices))
 	for _, device := range o.Devices {
-		wait := j.aside("flow: ringing a telephone went wrong", func() error {
+		wait := j.aside("ring", func() error {
 			l, err := j.dial(ctx, device)
 			causes <- leg.CauseOf(err)
 			answers <- l
@@ -112,7 +112,7 @@ func (j *journey) ring(ctx context.Context, o queue.Offer, d time.Duration) *pic
 // dial rings one telephone. A panic in it is an unreachable telephone.
 func (j *journey) dial(ctx context.Context, device sotto.DeviceID) (l leg.Leg, err error) {
 	err = j.guard(func() (err error) {
-		l, err = j.f.Dial(ctx, device, leg.Caller{Number: j.call.Number, Name: j.call.Name, Withheld: j.call.Number == ""})
+		l, err = j.f.Dial(ctx, device, j.call.Caller())
 		return err
 	})
 	if err != nil {
@@ -124,14 +124,13 @@ func (j *journey) dial(ctx context.Context, device sotto.DeviceID) (l leg.Leg, e
 // talk joins caller and agent and ends when either has gone; the other is let
 // go at once, whatever the disk is doing.
 func (j *journey) talk(ctx context.Context, a *picked) error {
-	unbridge := media.Bridge(j.caller.Media(), a.leg.Media())
-	drain(j.caller.Media())
-	wait := j.aside("flow: a call goes on without its ticket or recording", func() error { return j.connected(ctx, a) })
-	defer wait()
-	stop := j.listen(ctx)
-	defer stop()
+	wait, stop := func() {}, func() {}
+	defer func() { stop(); wait() }()
 	defer j.leaveAgent(ctx, a)
-	defer unbridge()
+	defer media.Bridge(j.caller.Media(), a.leg.Media())()
+	drain(j.caller.Media())
+	wait = j.aside("connect", func() error { return j.connected(ctx, a) })
+	stop = j.listen(ctx)
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -49,7 +49,7 @@ func (j *journey) decide(ctx context.Context, mode recording.Mode, s line.Sound)
 	drain(port)
 	playing, stop := context.WithCancel(ctx)
 	played := make(chan error, 1)
-	wait := j.aside("flow: the notice was not played", func() error {
+	wait := j.aside("notice", func() error {
 		played <- port.Play(playing, s.Clip, false)
 		return nil
 	})
@@ -105,7 +105,7 @@ func (j *journey) noteConsent(ctx context.Context, c recording.Consent, record b
 func (j *journey) listen(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	port := j.caller.Media()
-	wait := j.aside("flow: a consent could not be taken back in good order", func() (err error) {
+	wait := j.aside("keys", func() (err error) {
 		for {
 			select {
 			case key, ok := <-port.Digits():

@@ -25,6 +25,7 @@ func (d *desk) consents(t *testing.T, purpose recording.Kind) (all []string) {
 }
 
 func TestNothingIsRecordedBeforeTheCallerHasDecided(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		for _, c := range []struct {
 			name   string
@@ -66,18 +67,18 @@ func (d *desk) decide(t *testing.T, mode line.Consent, during, after byte, want 
 		}
 	}
 	if mode.Notice() != "" {
-		eventually(t, "the notice", func() bool { return p.Hears(pitch(mode.Notice())) })
+		eventually(t, "the notice", func() bool { return p.HeardTone(pitch(mode.Notice())) })
 		silent("in the notice")
 		if during != 0 {
 			p.Press(during)
 		}
 	}
 	if after != 0 {
-		<-time.After(100 * time.Millisecond) // the notice is 240 ms, and 200 of them were heard
+		<-time.After(600 * time.Millisecond) // the notice is 400 ms, and a part of it was heard
 		p.Press(after)
 	}
 	c := d.in(t, call.Queued)
-	eventually(t, "the music", func() bool { return p.Hears(pitch(line.Wait)) })
+	eventually(t, "the music", func() bool { return p.HeardTone(pitch(line.Wait)) })
 	silent("in the queue")
 	w := d.hire(t, nil)
 	w.answer(t).Hum(1000)
@@ -104,11 +105,12 @@ func (d *desk) decide(t *testing.T, mode line.Consent, during, after byte, want 
 }
 
 func TestConsentTakenBackShredsTheRecording(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		d.set(t, func(s *line.Settings) { s.Consent = line.OptIn })
 		p, over := d.call(t, leg.Caller{Number: camille}, front)
 		p.Hum(440)
-		d.in(t, call.Consenting)
+		eventually(t, "the notice", func() bool { return p.HeardTone(pitch(line.ConsentOptIn)) })
 		p.Press('3')
 		d.in(t, call.Queued)
 		w := d.hire(t, nil)
@@ -135,6 +137,7 @@ func TestConsentTakenBackShredsTheRecording(t *testing.T) {
 }
 
 func TestConsentTakenBackInTheQueueIsHeeded(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, dbtest.SQLite(t))
 	d.set(t, func(s *line.Settings) { s.Consent = line.OptOut })
 	p, over := d.call(t, leg.Caller{Number: camille}, front)
@@ -153,6 +156,7 @@ func TestConsentTakenBackInTheQueueIsHeeded(t *testing.T) {
 }
 
 func TestDecisionThatCannotBeWrittenIsNoConsent(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, dbtest.SQLite(t))
 	d.set(t, func(s *line.Settings) { s.Consent = line.Always })
 	d.exec(t, "CREATE TRIGGER full BEFORE INSERT ON consent BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
@@ -172,6 +176,7 @@ func TestDecisionThatCannotBeWrittenIsNoConsent(t *testing.T) {
 }
 
 func TestCallIsServedThoughItCannotBeRecorded(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, dbtest.SQLite(t))
 	d.set(t, func(s *line.Settings) { s.Consent = line.Always })
 	d.exec(t, "CREATE TRIGGER full BEFORE INSERT ON recording BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
@@ -207,6 +212,7 @@ func (d *desk) erase(t *testing.T, id sotto.PersonID, key sotto.KeyID) {
 }
 
 func TestCallOutlivesTheErasureOfItsCaller(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		for _, s := range []call.State{call.Queued, call.Connected, call.Voicemail} {
 			t.Run(string(s), func(t *testing.T) {

@@ -113,7 +113,7 @@ func newDesk(t *testing.T, base *db.DB) *desk {
 		DB: base, Lines: d.lines, Calls: d.calls, Agents: d.agents, Queue: d.queue, Recordings: d.recordings, Tickets: d.tickets,
 		Clock: time.Now, Dial: d.dial,
 		Times: flow.Times{
-			Key: 500 * time.Millisecond, Bounce: 50 * time.Millisecond, Silence: 400 * time.Millisecond, Spoken: 200 * time.Millisecond,
+			Key: 700 * time.Millisecond, Bounce: 50 * time.Millisecond, Silence: 400 * time.Millisecond, Spoken: 200 * time.Millisecond,
 			Message: 5 * time.Second, Finish: 10 * time.Second,
 		},
 	})
@@ -124,7 +124,7 @@ func newDesk(t *testing.T, base *db.DB) *desk {
 	d.line, err = d.lines.Create(context.Background(), admin, s)
 	check(t, err)
 	for _, c := range line.Categories() {
-		check(t, d.lines.SetSound(context.Background(), admin, d.line.ID, c, "fr", wav(media.Tone(pitch(c), 240*time.Millisecond))))
+		check(t, d.lines.SetSound(context.Background(), admin, d.line.ID, c, "fr", wav(media.Tone(pitch(c), 400*time.Millisecond))))
 	}
 	return d
 }
@@ -240,8 +240,22 @@ func (d *desk) callIn(t *testing.T, ctx context.Context, caller leg.Caller, numb
 		defer close(over)
 		d.flow.Accept(ctx, p)
 	}()
-	t.Cleanup(func() { done(t, over) })
+	t.Cleanup(func() {
+		if t.Failed() {
+			d.explain(t, p)
+		}
+		done(t, over)
+	})
 	return p, over
+}
+
+// explain says where a failed test stands.
+func (d *desk) explain(t *testing.T, p *legtest.Party) {
+	t.Helper()
+	for _, c := range d.calls.Live() {
+		t.Logf("call %d is in %s", c.ID, c.State())
+	}
+	t.Logf("the caller heard %d samples, ended for %q; engine: %+v", len(p.Heard()), p.Cause(), d.engine.Stats())
 }
 
 func done(t *testing.T, over chan struct{}) {

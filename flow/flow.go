@@ -75,8 +75,11 @@ func (t *Times) fill() {
 // Flow leads calls. Its methods may be called from any goroutine.
 type Flow struct {
 	Config
-	words   *locales.Texts
-	running sync.WaitGroup
+	words *locales.Texts
+
+	mu      sync.Mutex
+	running int        // calls in Accept; guarded by mu
+	over    *sync.Cond // one of them has ended
 }
 
 // New returns a flow. It fails only when the binary was built from broken
@@ -90,22 +93,37 @@ func New(cfg Config) (*Flow, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Flow{Config: cfg, words: words}, nil
+	f := &Flow{Config: cfg, words: words}
+	f.over = sync.NewCond(&f.mu)
+	return f, nil
 }
 
 // Accept takes an incoming call and returns when it is over: it is what
 // sip.Config.Accept wants. This is the one place that logs why a call failed.
 func (f *Flow) Accept(ctx context.Context, l leg.Leg) {
-	f.running.Add(1)
-	defer f.running.Done()
+	f.count(1)
+	defer f.count(-1)
 	if err := f.Inbound(ctx, l); err != nil {
 		f.Log.Error("flow: a call did not go as it should", "err", err, "stack", stackOf(err))
 	}
 }
 
+func (f *Flow) count(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.running += n
+	f.over.Broadcast()
+}
+
 // Wait returns when no call is under way. Call it when no more come in: after
 // the endpoint was closed, before recordings and database are.
-func (f *Flow) Wait() { f.running.Wait() }
+func (f *Flow) Wait() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.running > 0 {
+		f.over.Wait()
+	}
+}
 
 // Live returns how many calls are under way.
 func (f *Flow) Live() int { return len(f.Calls.Live()) }

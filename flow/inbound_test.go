@@ -17,6 +17,7 @@ import (
 
 // TestCallGoesFromTheFirstRingToTheTicket is the whole journey, once.
 func TestCallGoesFromTheFirstRingToTheTicket(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		d.set(t, func(s *line.Settings) { s.Consent = line.Always })
 		w := d.hire(t, nil)
@@ -105,6 +106,7 @@ func (d *desk) wantTicket(t *testing.T, r call.Record, subject string, says ...s
 }
 
 func TestAgentHangsUp(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		w := d.hire(t, nil)
 		p, over := d.call(t, leg.Caller{Number: camille}, front)
@@ -127,6 +129,7 @@ func TestAgentHangsUp(t *testing.T) {
 }
 
 func TestUnknownNumberMakesNoPersonAndNoTicket(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		p, over := d.call(t, leg.Caller{Number: camille, Name: "Camille Exemple"}, "+33199009999")
 		done(t, over)
@@ -149,6 +152,7 @@ func TestUnknownNumberMakesNoPersonAndNoTicket(t *testing.T) {
 }
 
 func TestWithheldCallerIsServedAndNobody(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		d.set(t, func(s *line.Settings) { s.Consent = line.Always })
 		w := d.hire(t, nil)
@@ -163,7 +167,7 @@ func TestWithheldCallerIsServedAndNobody(t *testing.T) {
 		if r.Person != 0 || r.Number != "" || r.Key == 0 {
 			t.Errorf("call: %+v", r)
 		}
-		tk := d.wantTicket(t, r, "Appel de un numéro masqué")
+		tk := d.wantTicket(t, r, "Appel d'un numéro masqué")
 		if tk.Key != r.Key {
 			t.Errorf("the ticket's key is %d, the call's %d", tk.Key, r.Key)
 		}
@@ -172,6 +176,7 @@ func TestWithheldCallerIsServedAndNobody(t *testing.T) {
 }
 
 func TestClosedLineSaysSo(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		yesterday := time.Now().UTC().AddDate(0, 0, -1).Weekday()
 		d.set(t, func(s *line.Settings) {
@@ -179,8 +184,8 @@ func TestClosedLineSaysSo(t *testing.T) {
 			s.Hours = line.Hours{Zone: "UTC", Spans: []line.Span{{Day: yesterday, Opens: 0, Closes: 1}}}
 		})
 		p, over := d.call(t, leg.Caller{Number: camille}, front)
-		eventually(t, "it says that it is closed", func() bool { return p.Hears(pitch(line.OutOfHours)) })
-		eventually(t, "it says good-bye", func() bool { return p.Hears(pitch(line.Goodbye)) })
+		eventually(t, "it says that it is closed", func() bool { return p.HeardTone(pitch(line.OutOfHours)) })
+		eventually(t, "it says good-bye", func() bool { return p.HeardTone(pitch(line.Goodbye)) })
 		done(t, over)
 		r := d.record(t)
 		if r.Reason != call.LineClosed || r.InHours || p.Gone(t) != leg.Released {
@@ -191,6 +196,7 @@ func TestClosedLineSaysSo(t *testing.T) {
 }
 
 func TestNextAgentIsRungAndTheRightOneTalks(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		busy := d.hire(t, func(context.Context) (leg.Leg, error) { return nil, &leg.EndError{Cause: leg.BusyHere} })
 		broken := d.hire(t, func(context.Context) (leg.Leg, error) { panic("a telephone on fire") })
@@ -223,12 +229,13 @@ func TestNextAgentIsRungAndTheRightOneTalks(t *testing.T) {
 }
 
 func TestNobodyAnswersAndNoMessagesAreTaken(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		d.set(t, func(s *line.Settings) { s.Voicemail, s.Wait = false, time.Second })
 		d.hire(t, silent)
 		p, over := d.call(t, leg.Caller{Number: camille}, front)
-		eventually(t, "the words for waiting", func() bool { return p.Hears(pitch(line.Wait)) })
-		eventually(t, "that nobody is free", func() bool { return p.Hears(pitch(line.Unavailable)) })
+		eventually(t, "the words for waiting", func() bool { return p.HeardTone(pitch(line.Wait)) })
+		eventually(t, "that nobody is free", func() bool { return p.HeardTone(pitch(line.Unavailable)) })
 		done(t, over)
 		r := d.record(t)
 		if r.Reason != call.NoAgent {
@@ -239,6 +246,7 @@ func TestNobodyAnswersAndNoMessagesAreTaken(t *testing.T) {
 }
 
 func TestRecoverMakesTicketsOfCallsThatWereCutOff(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		ctx := context.Background()
 		begun, err := d.calls.Begin(ctx, call.Arrival{Caller: leg.Caller{Number: camille}, Line: d.line.ID, Locale: "fr"})
@@ -259,6 +267,7 @@ func TestRecoverMakesTicketsOfCallsThatWereCutOff(t *testing.T) {
 }
 
 func TestDeskThatIsStoppedEndsItsCalls(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		for _, s := range []call.State{call.Greeting, call.Queued, call.Connected, call.Voicemail} {
 			t.Run(string(s), func(t *testing.T) {
@@ -296,6 +305,7 @@ func TestDeskThatIsStoppedEndsItsCalls(t *testing.T) {
 }
 
 func TestDatabaseThatStopsDoesNotHoldACall(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, dbtest.SQLite(t))
 	w := d.hire(t, nil)
 	p, over := d.call(t, leg.Caller{Number: camille}, front)
@@ -313,6 +323,7 @@ func TestDatabaseThatStopsDoesNotHoldACall(t *testing.T) {
 }
 
 func TestBrokenSoundIsReplacedByTheDesksOwn(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, dbtest.SQLite(t))
 	d.set(t, func(s *line.Settings) { s.Wait = 0 })
 	d.exec(t, "UPDATE greeting SET sha256 = $1", []byte("not the file's"))

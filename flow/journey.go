@@ -135,10 +135,10 @@ func (j *journey) end(err error) error {
 	end := j.guard(func() error {
 		return j.f.Calls.End(context.Background(), j.call, why, func(tx *db.Tx) error { return j.conclude(tx, why) })
 	})
-	stop := j.guard(func() error { return j.stopRecording(recording.NoReason) })
 	if j.agent != 0 {
 		j.f.Agents.Free(j.agent, true)
 	}
+	stop := j.guard(func() error { return j.stopRecording(recording.NoReason) })
 	err = errors.Join(worth(why, err), end, stop)
 	sotto.Wrap(&err, "call %d", j.call.ID)
 	return err
@@ -146,12 +146,10 @@ func (j *journey) end(err error) error {
 
 // conclude writes what a call leaves behind, in the transaction that ends it.
 func (j *journey) conclude(tx *db.Tx, why call.Reason) error {
-	if j.agent != 0 {
-		if err := j.f.Agents.Talked(tx, j.agent); err != nil {
-			return err
-		}
+	if err := j.closeTicket(tx, why); err != nil || j.agent == 0 {
+		return err
 	}
-	return j.closeTicket(tx, why)
+	return j.f.Agents.Talked(tx, j.agent)
 }
 
 // worth keeps of an error what an operator should read: not that somebody
@@ -191,14 +189,14 @@ func (j *journey) guard(f func() error) (err error) {
 	return f()
 }
 
-// aside runs f beside the call. Its error goes to the log, since the call
-// goes on; wait waits for it.
-func (j *journey) aside(what string, f func() error) (wait func()) {
+// aside runs a step beside the call. Its error goes to the log, since the
+// call goes on; wait waits for it.
+func (j *journey) aside(step string, f func() error) (wait func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if err := j.guard(f); err != nil {
-			j.f.Log.Error(what, "call", int64(j.call.ID), "err", err, "stack", stackOf(err))
+			j.f.Log.Error("flow: a step beside a call failed; the call goes on", "call", int64(j.call.ID), "step", step, "err", err, "stack", stackOf(err))
 		}
 	}()
 	return func() { <-done }

@@ -127,6 +127,7 @@ func (d *desk) wantWhole(t *testing.T, n int) {
 
 // TestEveryCauseHasItsReason ends the caller's leg in each state in each way.
 func TestEveryCauseHasItsReason(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, dbtest.SQLite(t))
 	for _, c := range []struct {
 		at    call.State
@@ -191,6 +192,7 @@ func (b bomb) Dialled() string {
 }
 
 func TestPanicEndsItsCallAndNothingElse(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, dbtest.SQLite(t))
 	w := d.hire(t, nil)
 	good, over := d.call(t, leg.Caller{Number: camille}, front)

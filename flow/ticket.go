@@ -25,6 +25,7 @@ type conversation struct {
 	why     call.Reason
 	message bool
 	consent recording.Outcome
+	heard   bool // what was said is being recorded
 
 	started, answered, connected, ended time.Time
 }
@@ -52,8 +53,8 @@ func (j *journey) conversation(why call.Reason, now time.Time) conversation {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return conversation{
-		line: j.line, call: j.call.ID, person: j.call.Person, key: j.call.Key, number: j.call.Number,
-		agent: s.Agent, ticket: s.Ticket, why: why, message: s.Voicemail, consent: j.asked.Outcome,
+		line: j.line, call: j.call.ID, person: j.call.Person, key: j.call.Key, number: j.call.Caller().Number,
+		agent: s.Agent, ticket: s.Ticket, why: why, message: s.Voicemail, consent: j.asked.Outcome, heard: j.recorder != nil,
 		started: s.StartedAt, answered: s.AnsweredAt, connected: s.ConnectedAt, ended: now,
 	}
 }
@@ -62,7 +63,7 @@ func (j *journey) conversation(why call.Reason, now time.Time) conversation {
 func caseOfRecord(l line.Line, r call.Record) conversation {
 	return conversation{
 		line: l, call: r.ID, person: r.Person, key: r.Key, number: r.Number, agent: r.Agent, ticket: r.Ticket,
-		why: r.Reason, message: r.Voicemail, consent: recording.Outcome(r.Consent),
+		why: r.Reason, message: r.Voicemail, consent: recording.Outcome(r.Consent), heard: r.Consent == string(recording.Granted),
 		started: r.StartedAt, answered: r.AnsweredAt, connected: r.ConnectedAt, ended: r.EndedAt,
 	}
 }
@@ -105,7 +106,7 @@ func (f *Flow) open(tx *db.Tx, c conversation) (sotto.TicketID, error) {
 	}
 	d := ticket.Draft{
 		Requester: c.person, Line: c.line.ID, Via: via, Assignee: c.agent,
-		Subject: f.words.Text(c.line.Locale, subject, "caller", f.callerName(c)),
+		Subject: f.say(c, subject),
 	}
 	if c.person == 0 {
 		d.Key = c.key
@@ -127,19 +128,21 @@ func (f *Flow) open(tx *db.Tx, c conversation) (sotto.TicketID, error) {
 	return t.ID, f.Calls.SetTicket(tx, c.call, t.ID)
 }
 
-func (f *Flow) callerName(c conversation) string {
-	if c.number == "" {
-		return f.words.Text(c.line.Locale, "call.caller.withheld")
+// say is a text in the line's language. A text that names the caller has a
+// form of its own for one who is nobody.
+func (f *Flow) say(c conversation, key string, fill ...string) string {
+	if withheld := key + ".withheld"; c.number == "" && f.words.Has(c.line.Locale, withheld) {
+		key = withheld
 	}
-	return c.number
+	return f.words.Text(c.line.Locale, key, append(fill, "caller", c.number)...)
 }
 
 // body tells who called, when, how long, how it ended, and what was recorded.
 // It names no agent: the case says who worked on it.
 func (f *Flow) body(c conversation) string {
-	say := func(key string, fill ...string) string { return f.words.Text(c.line.Locale, key, fill...) }
+	say := func(key string, fill ...string) string { return f.say(c, key, fill...) }
 	rows := []string{
-		say("ticket.body.call", "caller", f.callerName(c), "line", c.line.Name, "number", c.line.Number),
+		say("ticket.body.call", "line", c.line.Name, "number", c.line.Number),
 		say("ticket.body.when", "when", clockTime(c.started, c.line.Hours.Zone)),
 		say(c.why.Words()),
 	}
@@ -160,7 +163,7 @@ func (f *Flow) body(c conversation) string {
 		rows = append(rows, say("ticket.body.withdrawn"))
 	case c.consent == recording.Refused:
 		rows = append(rows, say("ticket.body.refused"))
-	case c.consent == recording.Granted || c.consent == recording.NotAsked && c.line.Consent == line.Always:
+	case c.heard:
 		rows = append(rows, say("ticket.body.recorded"))
 	}
 	return strings.Join(rows, "\n")

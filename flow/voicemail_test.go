@@ -20,13 +20,14 @@ func (d *desk) message(t *testing.T) (*legtest.Party, chan struct{}) {
 	t.Helper()
 	d.set(t, func(s *line.Settings) { s.Wait = 0 })
 	p, over := d.call(t, leg.Caller{Number: camille}, front)
-	eventually(t, "the words before the tone", func() bool { return p.Hears(pitch(line.Voicemail)) })
-	eventually(t, "the tone", func() bool { return p.Hears(1000) })
+	eventually(t, "the words before the tone", func() bool { return p.HeardTone(pitch(line.Voicemail)) })
+	eventually(t, "the tone", func() bool { return p.HeardTone(1000) })
 	eventually(t, "it is recorded", func() bool { return d.count(t, "SELECT COUNT(*) FROM track") == 1 })
 	return p, over
 }
 
 func TestMessageIsLeftAndFiled(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		for _, c := range []struct {
 			name string
@@ -48,7 +49,7 @@ func TestMessageIsLeftAndFiled(t *testing.T) {
 				eventually(t, "it is on the disk", func() bool { return d.bytesOnDisk(t) > bytes+8000 })
 				c.end(p)
 				if c.last == leg.Released {
-					eventually(t, "thanks", func() bool { return p.Hears(pitch(line.Thanks)) })
+					eventually(t, "thanks", func() bool { return p.HeardTone(pitch(line.Thanks)) })
 				}
 				done(t, over)
 				if got := p.Gone(t); got != c.last {
@@ -86,6 +87,7 @@ func (d *desk) wantMessage(t *testing.T, r call.Record) {
 }
 
 func TestMessageOfNothingIsNone(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		p, over := d.message(t)
 		done(t, over) // silence ends it
@@ -99,13 +101,14 @@ func TestMessageOfNothingIsNone(t *testing.T) {
 }
 
 func TestMessageIsTakenWhenNobodyAnswers(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		d.set(t, func(s *line.Settings) { s.Wait = time.Second })
 		d.hire(t, silent)
 		p, over := d.call(t, leg.Caller{Number: camille}, front)
 		p.Hum(440)
-		eventually(t, "that nobody is free", func() bool { return p.Hears(pitch(line.Unavailable)) })
-		eventually(t, "the words before the tone", func() bool { return p.Hears(pitch(line.Voicemail)) })
+		eventually(t, "that nobody is free", func() bool { return p.HeardTone(pitch(line.Unavailable)) })
+		eventually(t, "the words before the tone", func() bool { return p.HeardTone(pitch(line.Voicemail)) })
 		eventually(t, "it is on the disk", func() bool { return d.bytesOnDisk(t) > 8000 })
 		p.Press('#')
 		done(t, over)
@@ -116,6 +119,7 @@ func TestMessageIsTakenWhenNobodyAnswers(t *testing.T) {
 }
 
 func TestLongestMessageEnds(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, dbtest.SQLite(t))
 	d.flow.Times.Message = 600 * time.Millisecond
 	p, over := d.message(t)
@@ -127,6 +131,7 @@ func TestLongestMessageEnds(t *testing.T) {
 }
 
 func TestMessageThatCannotBeKeptIsNotTaken(t *testing.T) {
+	t.Parallel()
 	for _, table := range []string{"consent", "recording"} {
 		t.Run(table, func(t *testing.T) {
 			d := newDesk(t, dbtest.SQLite(t))
@@ -134,7 +139,7 @@ func TestMessageThatCannotBeKeptIsNotTaken(t *testing.T) {
 			d.exec(t, "CREATE TRIGGER full BEFORE INSERT ON "+table+" BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
 			p, over := d.call(t, leg.Caller{Number: camille}, front)
 			p.Hum(440)
-			eventually(t, "good-bye", func() bool { return p.Hears(pitch(line.Goodbye)) })
+			eventually(t, "good-bye", func() bool { return p.HeardTone(pitch(line.Goodbye)) })
 			done(t, over)
 			if r := d.record(t); r.Reason != call.NoAgent || r.Voicemail || r.Ticket == 0 {
 				t.Errorf("call: %+v", r)

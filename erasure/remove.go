@@ -190,9 +190,11 @@ func deleteBelow(tx *db.Tx, t catalogue.Table, keys []int64, removed map[string]
 	return nil
 }
 
-// eachChild calls f with the rows whose parents are the given rows.
+// eachChild calls f with the rows whose parents are the given rows. A later
+// table of the catalogue may refer to an earlier one, as an attachment to its
+// comment, so the last comes first.
 func eachChild(tx *db.Tx, t catalogue.Table, keys []int64, f func(catalogue.Table, []int64) error) error {
-	for _, child := range catalogue.Children(t.Name) {
+	for _, child := range slices.Backward(catalogue.Children(t.Name)) {
 		column, _ := child.ParentOf()
 		query := fmt.Sprintf("SELECT DISTINCT %s FROM %s WHERE %s = $1", child.Key(), child.Name, column)
 		var below []int64

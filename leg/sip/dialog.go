@@ -58,15 +58,14 @@ func (d *dialog) established(res *sip.Response) {
 // refresh takes the peer's Contact from an INVITE, an UPDATE or a 2xx to one
 // (RFC 3261 12.2). A Contact that cannot be read changes nothing.
 func (d *dialog) refresh(m sip.Message) {
-	if all := list(m, "contact"); len(all) > 0 {
-		if a, err := message.ParseAddress(all[0]); err == nil {
+	if l := list(m, "contact"); len(l) > 0 {
+		if a, err := message.ParseAddress(l[0]); err == nil {
 			if u, err := message.ParseURI(a.URI); err == nil && u.Scheme == "sip" {
 				d.target = a.URI
 			}
 		}
-		return
 	}
-	if d.target == "" { // RFC 2543 peers may have none
+	if d.target == "" { // RFC 2543 peers may have no Contact
 		if a, err := message.ParseAddress(d.remote); err == nil {
 			d.target = a.URI
 		}

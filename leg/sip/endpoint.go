@@ -73,11 +73,12 @@ type Config struct {
 	Log    *slog.Logger // nil is silent
 }
 
-// Timers are durations of the protocol. A zero field has the given value.
+// Timers are durations of the protocol. A zero field has the given value. T1
+// and T2 are for what calls repeat and wait for; transactions have the
+// library's, which are the RFC's.
 type Timers struct {
 	T1           time.Duration // round trip (RFC 3261 17.1.1.1): 500 ms
 	T2           time.Duration // longest retransmission interval: 4 s
-	T4           time.Duration // a message's life in the network: 5 s
 	MediaTimeout time.Duration // no packet for so long: the peer is dead. 20 s; negative is never
 	Session      time.Duration // session interval we ask for (RFC 4028): 30 min
 	MinSession   time.Duration // shortest we take: 90 s
@@ -93,7 +94,7 @@ func (t *Timers) fill() {
 		at    *time.Duration
 		value time.Duration
 	}{
-		{&t.T1, 500 * time.Millisecond}, {&t.T2, 4 * time.Second}, {&t.T4, 5 * time.Second},
+		{&t.T1, 500 * time.Millisecond}, {&t.T2, 4 * time.Second},
 		{&t.MediaTimeout, 20 * time.Second}, {&t.Session, 30 * time.Minute},
 		{&t.MinSession, 90 * time.Second}, {&t.NonceLife, 5 * time.Minute},
 		{&t.MinExpires, time.Minute}, {&t.MaxExpires, time.Hour},

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 }
 
 func testTimers() Timers {
-	return Timers{T1: testT1, T2: 8 * testT1, T4: 10 * testT1, Close: time.Second}
+	return Timers{T1: testT1, T2: 8 * testT1, Close: time.Second}
 }
 
 // open starts an endpoint on loopback and closes it with the test.

@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"strings"
+	"unicode"
 
 	"sotto"
 	"sotto/catalogue"
@@ -119,15 +120,15 @@ func (cc *Calls) seal(c *Call, cell catalogue.Cell, text string) (keyring.Sealed
 	return cc.ring.SealText(c.Key, cell, int64(c.ID), text)
 }
 
-// clean bounds what a network says about a caller.
+// clean bounds what a network says about a caller, and takes out what is not
+// seen: control characters, and marks that turn the direction of a text.
 func clean(text string) string {
-	text = strings.TrimSpace(strings.ToValidUTF8(text, ""))
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7F {
+	text = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
 			return -1
 		}
 		return r
-	}, text)
+	}, strings.ToValidUTF8(text, "")))
 	if len(text) > 255 {
 		return ""
 	}

@@ -26,6 +26,7 @@ var defaults []byte
 type Config struct {
 	Data           string      `yaml:"data"`
 	HTTP           string      `yaml:"http"`
+	TrustProxy     bool        `yaml:"trust_proxy"`
 	SIP            string      `yaml:"sip"`
 	MediaAddress   string      `yaml:"media_address"`
 	MediaAdvertise string      `yaml:"media_advertise"`

@@ -3,6 +3,7 @@ package person
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,8 +23,9 @@ type Change struct {
 	ExternalID *string
 	Locale     *string
 	Suspended  *bool
-	Phone      *string // corrects the first number, or adds it when there is none
-	Email      *string // adds an e-mail address, unless the person has it
+	Phone      *string          // corrects the first number, or adds it when there is none
+	Email      *string          // adds an e-mail address, unless the person has it
+	Addresses  map[int64]string // corrects addresses, by their rows
 }
 
 // Update changes a person; look-up rows follow in the same transaction.
@@ -71,6 +73,11 @@ func (pp *People) apply(tx *db.Tx, p Person, c Change) error {
 }
 
 func (pp *People) applyAddresses(tx *db.Tx, p Person, c Change) error {
+	for _, row := range slices.Sorted(maps.Keys(c.Addresses)) {
+		if err := pp.setAddress(tx, p, row, c.Addresses[row]); err != nil {
+			return err
+		}
+	}
 	if c.Phone != nil {
 		if err := pp.applyPhone(tx, p, *c.Phone); err != nil {
 			return err

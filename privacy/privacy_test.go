@@ -209,13 +209,27 @@ func TestCorrectionOfAnUnknownValueChangesNothing(t *testing.T) {
 	each(t, func(t *testing.T, d *desk.Desk, agent sotto.Actor) {
 		ctx := context.Background()
 		ada, _ := customer(t, d, agent, "Ada Premier", "+33199001234")
+		customer(t, d, agent, "Bob Premier", "+33199001235")
 		name := "Ada Seconde"
-		_, err := d.Rights.Correct(ctx, sotto.Operator(), ada, privacy.Correction{Name: &name, Phones: map[string]string{"+33199000000": "+33199009999"}})
-		if sotto.KindOf(err) != sotto.Invalid {
-			t.Errorf("Correct = %v, want invalid", err)
-		}
-		if p, err := d.People.Get(ctx, ada); err != nil || p.Name != "Ada Premier" {
-			t.Errorf("half was changed: %q, %v", p.Name, err)
+		for _, c := range []struct {
+			name string
+			c    privacy.Correction
+			want sotto.Kind
+		}{
+			{"not there", privacy.Correction{Name: &name, Phones: map[string]string{"+33199000000": "+33199009999"}}, sotto.Invalid},
+			{"no number", privacy.Correction{Name: &name, Phones: map[string]string{"+33199001234": "nonsense"}}, sotto.Invalid},
+			{"somebody else's", privacy.Correction{Name: &name, Phones: map[string]string{"+33199001234": "+33199001235"}}, sotto.Conflict},
+			{"no recording", privacy.Correction{Name: &name, Statement: "It was not me."}, sotto.Invalid},
+			{"unknown recording", privacy.Correction{Name: &name, Recording: 4711, Statement: "It was not me."}, sotto.NotFound},
+			{"no statement", privacy.Correction{Name: &name, Recording: 4711}, sotto.Invalid},
+			{"nothing", privacy.Correction{}, sotto.Invalid},
+		} {
+			if _, err := d.Rights.Correct(ctx, sotto.Operator(), ada, c.c); sotto.KindOf(err) != c.want {
+				t.Errorf("%s: Correct = %v, want %v", c.name, err, c.want)
+			}
+			if p, err := d.People.Get(ctx, ada); err != nil || p.Name != "Ada Premier" {
+				t.Errorf("%s: half was changed: %q, %v", c.name, p.Name, err)
+			}
 		}
 	})
 }

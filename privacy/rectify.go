@@ -10,6 +10,7 @@ import (
 	"sotto/erasure"
 	"sotto/person"
 	"sotto/receipt"
+	"sotto/recording"
 )
 
 // Correction is what a person says is wrong, and what is right (GDPR 16).
@@ -49,13 +50,12 @@ func (r *Rights) Correct(ctx context.Context, actor sotto.Actor, id sotto.Person
 	if err != nil {
 		return out, err
 	}
-	if err := r.c.People.Update(ctx, actor, id, person.Change{Name: c.Name, Notes: c.Notes, Locale: c.Locale}); err != nil {
+	if err := r.checkStatement(ctx, actor, id, c); err != nil {
 		return out, err
 	}
-	for _, a := range plan.addresses {
-		if err := r.c.People.SetAddress(ctx, actor, id, a.row, a.value); err != nil {
-			return out, err
-		}
+	right := person.Change{Name: c.Name, Notes: c.Notes, Locale: c.Locale, Addresses: plan.addresses}
+	if err := r.c.People.Update(ctx, actor, id, right); err != nil {
+		return out, err
 	}
 	if c.Statement != "" {
 		if err := r.c.Recordings.Statement(ctx, actor, c.Recording, c.Statement); err != nil {
@@ -68,18 +68,36 @@ func (r *Rights) Correct(ctx context.Context, actor sotto.Actor, id sotto.Person
 	return out, r.proveCorrection(ctx, actor, id, &out)
 }
 
-type correctionPlan struct {
-	addresses []addressChange
-	words     [][2]string // old and new words, as they may stand in tickets
+// checkStatement refuses a statement that could not be bound: the recording
+// must be one of the person's calls.
+func (r *Rights) checkStatement(ctx context.Context, actor sotto.Actor, id sotto.PersonID, c Correction) error {
+	if c.Statement == "" && c.Recording == 0 {
+		return nil
+	}
+	if c.Recording == 0 {
+		return sotto.FailField("recording", "Say which recording the statement is about.")
+	}
+	if err := recording.CheckStatement(c.Statement); err != nil {
+		return err
+	}
+	rec, err := r.c.Recordings.Get(ctx, actor, c.Recording)
+	if err == nil && rec.Caller != id {
+		err = sotto.FailField("recording", "This is not a recording of a call of this person.")
+	}
+	return err
 }
 
-type addressChange struct {
-	row   int64
-	value string
+type correctionPlan struct {
+	addresses map[int64]string // rows and their right values
+	words     [][2]string      // old and new words, as they may stand in tickets
 }
 
 // planCorrection finds each old value before anything is changed.
 func planCorrection(p person.Person, c Correction) (plan correctionPlan, err error) {
+	if c.Name == nil && c.Notes == nil && c.Locale == nil && len(c.Phones)+len(c.Emails) == 0 && c.Statement == "" && c.Recording == 0 {
+		return plan, sotto.Fail(sotto.Invalid, "Say what is wrong, and what is right.")
+	}
+	plan.addresses = map[int64]string{}
 	if c.Name != nil && p.Name != "" && *c.Name != p.Name {
 		plan.words = append(plan.words, [2]string{p.Name, *c.Name})
 	}
@@ -89,15 +107,12 @@ func planCorrection(p person.Person, c Correction) (plan correctionPlan, err err
 			if i < 0 {
 				return plan, sotto.FailField(string(kind), "This person has no such address to correct.")
 			}
-			plan.addresses = append(plan.addresses, addressChange{p.Addresses[i].ID, right})
+			plan.addresses[p.Addresses[i].ID] = right
 			plan.words = append(plan.words, [2]string{p.Addresses[i].Value, right})
 			if old != p.Addresses[i].Value {
 				plan.words = append(plan.words, [2]string{old, right})
 			}
 		}
-	}
-	if c.Statement != "" && c.Recording == 0 {
-		return plan, sotto.FailField("recording", "Say which recording the statement is about.")
 	}
 	return plan, nil
 }

@@ -32,16 +32,23 @@ func (rs *Recordings) Statement(ctx context.Context, actor sotto.Actor, id sotto
 	if !actor.IsStaff() {
 		return noRecording()
 	}
-	text = strings.TrimSpace(text)
+	if err := CheckStatement(text); err != nil {
+		return err
+	}
+	return rs.db.Write(ctx, func(tx *db.Tx) error { return rs.addStatement(tx, actor, id, strings.TrimSpace(text)) })
+}
+
+// CheckStatement refuses a text that Statement would refuse.
+func CheckStatement(text string) error {
 	switch {
-	case text == "":
+	case strings.TrimSpace(text) == "":
 		return sotto.FailField("text", "Write what is not right in the recording.")
 	case len(text) > maxStatement:
 		return sotto.FailField("text", "The statement is too long. Shorten it to 20,000 characters.")
 	case !utf8.ValidString(text):
 		return sotto.FailField("text", "The statement is not readable text.")
 	}
-	return rs.db.Write(ctx, func(tx *db.Tx) error { return rs.addStatement(tx, actor, id, text) })
+	return nil
 }
 
 func (rs *Recordings) addStatement(tx *db.Tx, actor sotto.Actor, recording sotto.RecordingID, text string) error {

@@ -226,7 +226,7 @@ func (p *Phone) again(res *sip.Response, asked int) {
 		ctx, stop := context.WithTimeout(p.e.ctx, 32*time.Second)
 		defer stop()
 		if err := p.Register(ctx); err != nil {
-			p.e.log.Warn("sip: registration not refreshed", "error", err)
+			p.e.log.Warn("sip: registration not refreshed", "err", err)
 		}
 	})
 }

@@ -153,7 +153,7 @@ func (r *registrar) register(req *sip.Request, tx *sip.ServerTx, c Credentials) 
 	}
 	if changed {
 		if err := r.e.cfg.Phones.Registered(r.e.ctx, c.Device, slices.Clone(l)); err != nil {
-			r.e.log.Error("sip: registration not stored", "device", int64(c.Device), "error", err)
+			r.e.log.Error("sip: registration not stored", "device", int64(c.Device), "err", err)
 			reply(500)
 			return
 		}

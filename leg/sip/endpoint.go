@@ -24,7 +24,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +34,7 @@ import (
 	"sotto/leg"
 	"sotto/leg/media"
 	"sotto/leg/sip/digest"
+	"sotto/obs"
 )
 
 // Config says where and for whom an Endpoint works. Addresses are host:port;
@@ -331,9 +331,9 @@ func (e *Endpoint) after(d time.Duration, f func()) *time.Timer {
 // a log must not.
 func (e *Endpoint) guard(f func()) (ok bool) {
 	defer func() {
-		if recover() != nil {
+		if p := recover(); p != nil {
 			e.panics.Add(1)
-			e.log.Error("sip: panic", "stack", string(debug.Stack()))
+			e.log.Error("sip: panic", "stack", obs.Recovered(p).Stack)
 			ok = false
 		}
 	}()

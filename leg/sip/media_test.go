@@ -187,7 +187,7 @@ func TestAudioFollowsHoldResumeAndMove(t *testing.T) {
 
 func TestCallWithoutAudioIsEnded(t *testing.T) {
 	timers := testTimers()
-	timers.MediaTimeout = 300 * time.Millisecond
+	timers.MediaTimeout = 1200 * time.Millisecond
 	e, legs := audible(t, timers)
 	p := newPeer(t, peerAddr, e.Addr())
 	voice, here := ear(t)
@@ -198,7 +198,7 @@ func TestCallWithoutAudioIsEnded(t *testing.T) {
 	desk := mediaOf(t, r)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for i := range 30 {
+	for i := range 90 {
 		<-tick.C
 		packet := append([]byte{0x80, 0, 0, byte(i), 0, 0, byte(i * 160 >> 8), byte(i * 160), 1, 2, 3, 4}, make([]byte, 160)...)
 		voice.WriteTo(packet, net.UDPAddrFromAddrPort(desk))
@@ -207,7 +207,7 @@ func TestCallWithoutAudioIsEnded(t *testing.T) {
 		t.Fatalf("the call ended while its peer spoke: %s", l.Cause())
 	}
 	s.answered(here("a=inactive"))
-	hold := time.NewTimer(600 * time.Millisecond)
+	hold := time.NewTimer(1800 * time.Millisecond)
 	select {
 	case <-l.Ended():
 		t.Fatalf("the call ended while it was held: %s", l.Cause())
@@ -217,8 +217,8 @@ func TestCallWithoutAudioIsEnded(t *testing.T) {
 	back := time.Now()
 	p.reply(p.request(gosip.BYE), 200, "", "")
 	ends(t, l, leg.MediaLost)
-	if waited := time.Since(back); waited < 250*time.Millisecond {
-		t.Errorf("ended %v after it was resumed, want 300 ms", waited)
+	if waited := time.Since(back); waited < time.Second {
+		t.Errorf("ended %v after it was resumed, want 1.2 s", waited)
 	}
 }
 

@@ -98,6 +98,10 @@ func report(err error, w io.Writer) int {
 	if q, ok := errors.AsType[quiet](err); ok {
 		return int(q)
 	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(w, "sotto: stopped before it was done")
+		return exitFailed
+	}
 	fmt.Fprintln(w, "sotto:", sotto.SayOf(err))
 	if sotto.KindOf(err) == sotto.Internal {
 		fmt.Fprintln(w, "  ", err)

@@ -97,6 +97,7 @@ func TestStories(t *testing.T) {
 			"ready":    ready,
 			"rest":     rest,
 			"rtp":      rawSound,
+			"samedata": sameData,
 			"send":     send,
 			"tinydisk": tinyDisk,
 			"tone":     tone,
@@ -178,9 +179,11 @@ func here(ts *testscript.TestScript, args []string, out, errs io.Writer) int {
 	if file := ts.Getenv("SOTTO_CONFIG"); file != "" {
 		front = append(front, "--config", file)
 	}
-	if data := ts.Getenv("SOTTO_DATA"); data != "" {
-		front = append(front, "--data", data)
+	data := ts.Getenv("SOTTO_DATA")
+	if data == "" {
+		data = ts.MkAbs("data")
 	}
+	front = append(front, "--data", data)
 	s := streams{in: strings.NewReader(""), out: out, err: errs, clock: storyClock(ts.Getenv("SOTTO_STORY_CLOCK"))}
 	return run(append(front, args...), s)
 }

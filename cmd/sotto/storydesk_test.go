@@ -201,8 +201,8 @@ func request(ts *testscript.TestScript, method, path, body string) (int, string,
 	if err != nil {
 		return 0, "", err
 	}
-	if basic := ts.Getenv("BASIC"); basic != "" {
-		req.Header.Set("Authorization", "Basic "+basic)
+	if token := ts.Getenv("TOKEN"); token != "" {
+		req.SetBasicAuth(ts.Getenv("ADMIN")+"/token", token)
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"sotto/leg/media"
@@ -211,6 +213,40 @@ func unzip(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		ts.Check(os.WriteFile(to, b, 0o600))
 		fmt.Fprintf(ts.Stdout(), "%s %d\n", f.Name, len(b))
+	}
+}
+
+// sameData compares two archives: every file but the page for people, and in
+// data.json every list but those named: samedata A.zip B.zip [LIST…].
+func sameData(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) >= 2, "samedata A.zip B.zip [LIST…]")
+	var both [2]map[string]any
+	for i, name := range args[:2] {
+		z, err := zip.OpenReader(ts.MkAbs(name))
+		ts.Check(err)
+		defer z.Close()
+		both[i] = map[string]any{}
+		for _, f := range z.File {
+			src, err := f.Open()
+			ts.Check(err)
+			b, err := io.ReadAll(src)
+			ts.Check(err)
+			switch f.Name {
+			case "index.html":
+			case "data.json":
+				var lists map[string]any
+				ts.Check(json.Unmarshal(b, &lists))
+				for _, list := range args[2:] {
+					delete(lists, list)
+				}
+				both[i][f.Name] = lists
+			default:
+				both[i][f.Name] = b
+			}
+		}
+	}
+	if diff := cmp.Diff(both[0], both[1]); diff != "" {
+		ts.Fatalf("%s and %s differ:\n%s", args[0], args[1], diff)
 	}
 }
 

@@ -172,7 +172,7 @@ func (d *Desk) openParts() (err error) {
 	d.Eraser = erasure.New(erasure.Config{
 		DB: d.DB, Ring: d.Ring, Blobs: d.Blobs, People: d.People, Tickets: d.Tickets, Recordings: d.Recordings,
 		Audit: d.Audit, Receipts: d.Receipts, Jobs: d.Jobs, Log: d.log,
-		Recipients: d.cfg.recipientNames(), Tell: d.tell, SignOut: d.Agents.SignOut, ScanDirs: []string{d.cfg.Data},
+		Recipients: d.cfg.recipientNames(), Tell: d.tell, SignOut: d.signOut, ScanDirs: []string{d.cfg.Data},
 	})
 	d.Rights = privacy.New(privacy.Config{
 		DB: d.DB, Ring: d.Ring, Blobs: d.Blobs, People: d.People, Tickets: d.Tickets, Recordings: d.Recordings,
@@ -187,6 +187,13 @@ func (d *Desk) openParts() (err error) {
 	d.Jobs.Handle(privacy.JobErase, d.Rights.RunErasure)
 	d.Jobs.Handle(privacy.JobExport, d.Rights.RunExport)
 	return nil
+}
+
+// signOut takes a person who is being forgotten out of what is in memory: the
+// registrations of its telephones, and its number in calls under way.
+func (d *Desk) signOut(ctx context.Context, id sotto.PersonID) error {
+	d.Calls.Forget(id)
+	return d.Agents.SignOut(ctx, id)
 }
 
 // recover brings the data of a desk that stopped without warning into order.

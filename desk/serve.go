@@ -81,8 +81,32 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 		return err
 	}
 	s.queue = queue.New(queue.Config{Agents: d.Agents, Log: d.log})
+	if err := s.openFlow(ctx); err != nil {
+		return err
+	}
 	// The telephone and the flow need each other: calls come from the one and
-	// agents are rung through it. Nothing rings before Open has returned.
+	// agents are rung through it. A call that comes while Open returns waits.
+	open := make(chan struct{})
+	defer close(open)
+	s.phone, err = sip.Open(sip.Config{
+		UDP: d.cfg.SIP, TCP: d.cfg.SIP, Advertise: advertise, Media: s.media, Trunks: d.cfg.sipTrunks(),
+		Phones: d.Agents, Clock: d.cfg.Clock, Log: d.log,
+		Timers: sip.Timers{MediaTimeout: time.Duration(d.cfg.MediaTimeout) * time.Second},
+		Accept: func(ctx context.Context, l leg.Leg) {
+			<-open
+			s.flow.Accept(ctx, l)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return d.Agents.Attach(ctx, s.phone)
+}
+
+// openFlow makes the journey of calls and the tickets of those that a stop
+// without warning cut off.
+func (s *Server) openFlow(ctx context.Context) (err error) {
+	d := s.d
 	if s.flow, err = flow.New(flow.Config{
 		DB: d.DB, Lines: d.Lines, Calls: d.Calls, Agents: d.Agents, Queue: s.queue,
 		Recordings: d.Recordings, Tickets: d.Tickets, Clock: d.cfg.Clock, Log: d.log, Metrics: d.Metrics,
@@ -92,19 +116,7 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	if err := s.flow.Recover(ctx); err != nil {
-		return err
-	}
-	s.phone, err = sip.Open(sip.Config{
-		UDP: d.cfg.SIP, TCP: d.cfg.SIP, Advertise: advertise, Media: s.media, Trunks: d.cfg.sipTrunks(),
-		Phones: d.Agents, Clock: d.cfg.Clock, Log: d.log,
-		Timers: sip.Timers{MediaTimeout: time.Duration(d.cfg.MediaTimeout) * time.Second},
-		Accept: s.flow.Accept,
-	})
-	if err != nil {
-		return err
-	}
-	return d.Agents.Attach(ctx, s.phone)
+	return s.flow.Recover(ctx)
 }
 
 func (c Config) sipTrunks() []sip.Trunk {

@@ -358,7 +358,7 @@ func TestRecoverEndsWhatWasCutOff(t *testing.T) {
 		}
 		connected := d.get(t, talking.ID).ConnectedAt
 		after := d.restart()
-		found, err := after.Recover(ctx)
+		found, err := after.Recover(ctx, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -376,7 +376,7 @@ func TestRecoverEndsWhatWasCutOff(t *testing.T) {
 		if r := d.get(t, over.ID); r.Reason != call.Cancelled {
 			t.Errorf("an ended call became %q", r.Reason)
 		}
-		if again, err := after.Recover(ctx); err != nil || len(again) != 0 {
+		if again, err := after.Recover(ctx, nil); err != nil || len(again) != 0 {
 			t.Errorf("a second Recover found %d, %v", len(again), err)
 		}
 	})

@@ -202,28 +202,35 @@ func (cc *Calls) Owed() int {
 }
 
 // Recover ends the calls that a stop without warning left open, at the last
-// moment something is known of each, and returns them. Call it once, before
-// the first Begin.
-func (cc *Calls) Recover(ctx context.Context) (found []Record, err error) {
+// moment something is known of each, and returns them. also writes what
+// follows from such an end, in the transaction that writes it, so that another
+// stop in between loses neither; it may be nil. Call Recover once, before the
+// first Begin.
+func (cc *Calls) Recover(ctx context.Context, also func(*db.Tx, Record) error) (found []Record, err error) {
 	defer sotto.Wrap(&err, "call.Recover")
-	err = cc.db.Write(ctx, func(tx *db.Tx) error {
-		if found, err = db.All(tx, cc.scan, cc.q["Open"]); err != nil {
-			return err
-		}
-		for i := range found {
-			r := &found[i]
-			r.State, r.Reason, r.EndedAt = Ended, Crashed, latest(r.StartedAt, r.AnsweredAt, r.ConnectedAt)
-			if _, err := tx.Exec(cc.q["Crash"], int64(r.ID), string(Ended), db.Millis(r.EndedAt), string(Crashed)); err != nil {
+	if err = cc.db.Read(ctx, func(tx *db.Tx) error {
+		found, err = db.All(tx, cc.scan, cc.q["Open"])
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	for i := range found {
+		r := &found[i]
+		r.State, r.Reason, r.EndedAt = Ended, Crashed, latest(r.StartedAt, r.AnsweredAt, r.ConnectedAt)
+		if err := cc.db.Write(ctx, func(tx *db.Tx) error {
+			if _, err := tx.Exec(cc.q["Crash"], int64(r.ID), string(Ended), db.Millis(r.EndedAt), string(Crashed)); err != nil || also == nil {
 				return err
 			}
+			return also(tx, *r)
+		}); err != nil {
+			return found[:i], err
 		}
-		return nil
-	})
-	if err == nil && len(found) > 0 {
+	}
+	if len(found) > 0 {
 		cc.ended.Add(float64(len(found)), string(Crashed))
 		cc.log.Warn("calls were cut off when the desk stopped", "count", len(found))
 	}
-	return found, err
+	return found, nil
 }
 
 func latest(times ...time.Time) (last time.Time) {

@@ -120,11 +120,25 @@ func Restore(ctx context.Context, cfg Config, src Sources) (r Restored, err erro
 		return r, err
 	}
 	r.From = m.Receipts
-	r.Again, err = d.Eraser.Replay(ctx, sotto.ReceiptNo(m.Receipts))
-	if err == nil {
-		_, err = d.Receipts.Append(ctx, receipt.Record{Kind: receipt.Restore})
+	if err = d.noteRestore(ctx); err == nil {
+		r.Again, err = d.Eraser.Replay(ctx, sotto.ReceiptNo(m.Receipts))
 	}
 	return r, errors.Join(err, d.Close())
+}
+
+// noteRestore writes into the signed log that an older audit log is in force
+// from here on, and which: what was anchored beyond it is gone with the desk
+// that was replaced.
+func (d *Desk) noteRestore(ctx context.Context) error {
+	rec := receipt.Record{Kind: receipt.Restore}
+	err := d.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		rec.AuditSize, rec.AuditHead, err = d.Audit.Head(tx)
+		return err
+	})
+	if err == nil {
+		_, err = d.Receipts.Append(ctx, rec)
+	}
+	return err
 }
 
 // openCopy copies the parts of a backup into the new data folder and opens the

@@ -37,15 +37,21 @@ func (d *Desk) checkAudit(ctx context.Context) (wrong []string, err error) {
 	if !rep.Whole() {
 		wrong = append(wrong, fmt.Sprintf("audit log: entry %d does not fit", rep.Broken))
 	}
+	var anchors []receipt.Record
 	for rec, err := range d.Receipts.Since(0) {
 		if err != nil {
 			return wrong, err
 		}
-		if rec.AuditSize == 0 {
-			continue
+		if rec.Kind == receipt.Restore { // the entries beyond it were those of the desk it replaced
+			anchors = slices.DeleteFunc(anchors, func(a receipt.Record) bool { return a.AuditSize > rec.AuditSize })
 		}
-		if err := d.Audit.VerifyAnchor(ctx, rec.AuditSize, rec.AuditHead); err != nil {
-			wrong = append(wrong, fmt.Sprintf("audit log: differs from what receipt %d anchored", rec.No))
+		if rec.AuditSize > 0 {
+			anchors = append(anchors, rec)
+		}
+	}
+	for _, a := range anchors {
+		if err := d.Audit.VerifyAnchor(ctx, a.AuditSize, a.AuditHead); err != nil {
+			wrong = append(wrong, fmt.Sprintf("audit log: differs from what receipt %d anchored", a.No))
 		}
 	}
 	return wrong, nil

@@ -211,9 +211,8 @@ func (d *Desk) recover(ctx context.Context) error {
 	if err := d.Rights.Recover(ctx); err != nil {
 		return err
 	}
-	if _, err := d.Calls.Recover(ctx); err != nil {
-		return err
-	}
+	// Calls that were cut off are ended when the desk is served: package flow
+	// files their tickets, in the same transaction.
 	return d.Recordings.Recover(ctx)
 }
 

@@ -128,25 +128,20 @@ func (f *Flow) Wait() {
 // Live returns how many calls are under way.
 func (f *Flow) Live() int { return len(f.Calls.Live()) }
 
-// Recover makes tickets for the calls that a stop without warning cut off, so
-// that nobody who called is forgotten. Call it once, before the first call.
+// Recover ends the calls that a stop without warning cut off and writes on
+// their tickets what became of them, so that nobody who called is forgotten.
+// Call it once, before the first call.
 func (f *Flow) Recover(ctx context.Context) (err error) {
 	defer sotto.Wrap(&err, "flow.Recover")
-	found, err := f.Calls.Recover(ctx)
-	if err != nil {
-		return err
-	}
-	for _, r := range found {
-		if r.Line == 0 || r.Ticket != 0 || r.Person == 0 && r.Key == 0 {
-			continue
+	_, err = f.Calls.Recover(ctx, func(tx *db.Tx, r call.Record) error {
+		if r.Line == 0 || r.Person == 0 && r.Key == 0 {
+			return nil
 		}
-		l, err := f.Lines.Get(ctx, r.Line)
+		l, err := f.Lines.Load(tx, r.Line)
 		if err != nil {
 			return err
 		}
-		if err := f.DB.Write(ctx, func(tx *db.Tx) error { return f.fileTicket(tx, caseOfRecord(l, r)) }); err != nil && sotto.KindOf(err) != sotto.Gone {
-			return err
-		}
-	}
-	return nil
+		return unlessErased(f.fileTicket(tx, caseOfRecord(l, r)))
+	})
+	return err
 }

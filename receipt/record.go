@@ -20,7 +20,7 @@ const (
 	Anchor        Kind = "anchor"        // the audit log's head at this time
 	Rectification Kind = "rectification" // data of a person was corrected
 	Export        Kind = "export"        // data of a person was handed over
-	Restore       Kind = "restore"       // a backup was restored and later records were replayed
+	Restore       Kind = "restore"       // a backup was put back, with the audit log anchored here; later records are replayed
 )
 
 func (k Kind) known() bool {

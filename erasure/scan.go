@@ -171,7 +171,7 @@ func (f *finder) search(src io.Reader, hits []int64) (total int64, err error) {
 // count looks at every place of b where a needle could begin whole. The last
 // places are left to the next piece, unless there is none.
 func (f *finder) count(b []byte, end bool, hits []int64) {
-	limit := len(b) - f.longest
+	limit := len(b) - max(f.longest, minNeedle)
 	if end {
 		limit = len(b) - minNeedle
 	}

@@ -55,3 +55,14 @@ func TestScanFindsEveryFormItLooksFor(t *testing.T) {
 		}
 	}
 }
+
+// TestScanForNothingReadsEverything: after a crash nobody's words are known,
+// and the files may be larger than a piece.
+func TestScanForNothingReadsEverything(t *testing.T) {
+	for _, size := range []int{0, 7, 8, 1<<20 - 1, 1 << 20, 1<<20 + 7, 3 << 20} {
+		n, err := newFinder().search(bytes.NewReader(make([]byte, size)), nil)
+		if err != nil || n != int64(size) {
+			t.Errorf("%d bytes: read %d, %v", size, n, err)
+		}
+	}
+}

@@ -2,8 +2,10 @@ package erasure
 
 import (
 	"context"
+	"errors"
 	"sync"
 
+	"sotto/obs"
 	"sotto/receipt"
 )
 
@@ -61,26 +63,35 @@ func (e *Eraser) leadSweeps(ctx context.Context) {
 	}
 }
 
+// sweepGroup makes one pass. Whatever happens in it, nobody waits for ever.
 func (e *Eraser) sweepGroup(ctx context.Context, group []*swept) {
-	err := e.Clean(ctx, 0)
+	var scan receipt.Scan
+	hits := make([]int64, len(group))
+	err := errors.New("the pass over the disk did not end")
+	defer func() {
+		if p := recover(); p != nil {
+			err = obs.Recovered(p)
+		}
+		for i, s := range group {
+			// What the person was called is not known any more after a crash:
+			// then nothing was searched for, and the receipt does not say so.
+			if s.err = err; len(s.needles) > 0 {
+				s.scan = scan
+				s.scan.Hits = hits[i]
+			}
+			close(s.done)
+		}
+	}()
+	if err = e.Clean(ctx, 0); err != nil {
+		return
+	}
 	f := newFinder()
 	for i, s := range group {
 		for _, n := range s.needles {
 			f.add(n, i)
 		}
 	}
-	var scan receipt.Scan
-	hits := make([]int64, len(group))
-	if err == nil {
+	if len(f.byHead) > 0 {
 		scan, err = f.walk(e.c.ScanDirs, hits)
-	}
-	for i, s := range group {
-		// What the person was called is not known any more after a crash:
-		// then nothing was searched for, and the receipt does not say so.
-		if s.err = err; len(s.needles) > 0 {
-			s.scan = scan
-			s.scan.Hits = hits[i]
-		}
-		close(s.done)
 	}
 }

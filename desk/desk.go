@@ -205,6 +205,9 @@ func (d *Desk) recover(ctx context.Context) error {
 	if err := d.catchUp(ctx); err != nil {
 		return err
 	}
+	if err := d.Jobs.Recover(ctx); err != nil {
+		return err
+	}
 	if err := d.Rights.Requeue(ctx, undone); err != nil {
 		return err
 	}

@@ -52,6 +52,9 @@ SELECT id, claimed_until FROM job WHERE state = 'running' AND claimed_until <= $
 UPDATE job SET state = 'waiting', due_at = $3
 WHERE id = $1 AND claimed_until = $2 AND state = 'running';
 
+-- name: Recover
+UPDATE job SET state = 'waiting', due_at = $1 WHERE state = 'running';
+
 -- name: Clean
 DELETE FROM job WHERE state = 'done' AND due_at < $1;
 

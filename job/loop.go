@@ -30,6 +30,17 @@ func (j *Jobs) Start(ctx context.Context) (err error) {
 	return nil
 }
 
+// Recover takes back the jobs that a process which died had claimed, without
+// waiting for their lease. Call it before Start, when no other process works
+// on this database.
+func (j *Jobs) Recover(ctx context.Context) (err error) {
+	defer sotto.Wrap(&err, "job.Recover")
+	return j.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(j.q["Recover"], db.Millis(tx.Now))
+		return err
+	})
+}
+
 // Stop ends the context of the jobs that run, waits for them, and runs no
 // more. Jobs that were interrupted are run again after the next Start of
 // another Jobs. Stopping twice is fine, and so is stopping what was not

@@ -207,6 +207,32 @@ func TestJobOfADeadProcessRunsAgainWhenItsLeaseIsOver(t *testing.T) {
 	})
 }
 
+func TestRecoverTakesBackWhatADeadProcessHad(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB, c *clock) {
+		dead := job.New(d, job.Config{Log: obstest.New(t).Log(), Lease: time.Hour})
+		alive := job.New(d, job.Config{Log: obstest.New(t).Log(), Lease: time.Hour})
+		ran := 0
+		for _, j := range []*job.Jobs{dead, alive} {
+			j.Handle("a", func(context.Context, int64) error { ran++; return nil })
+		}
+		enqueue(t, d, dead, "a", 1, c.now())
+		enqueue(t, d, dead, "a", 2, c.now().Add(time.Minute))
+		if _, err := dead.Take(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		runDue(t, alive, 0)
+		if err := alive.Recover(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		runDue(t, alive, 1)
+		c.pass(time.Minute)
+		runDue(t, alive, 1)
+		if ran != 2 {
+			t.Errorf("ran %d times, want 2", ran)
+		}
+	})
+}
+
 func TestAnOldClaimNeverFitsANewOne(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB, c *clock) {
 		log, lines := obstest.Capture(t)

@@ -35,7 +35,7 @@ type who struct {
 // number. A call to a number that is no line's has no caller either.
 func (cc *Calls) Begin(ctx context.Context, a Arrival) (c *Call, err error) {
 	defer sotto.Wrap(&err, "call.Begin")
-	cc.settle(ctx)
+	cc.Settle(ctx)
 	for _, identify := range cc.ways(a) {
 		c, err = cc.begin(ctx, a, identify)
 		if kind := sotto.KindOf(err); err == nil || kind != sotto.Conflict && kind != sotto.Gone && kind != sotto.Invalid {

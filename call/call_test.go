@@ -334,7 +334,9 @@ func TestEndThatTheDatabaseRefusedIsWrittenLater(t *testing.T) {
 	ctx := context.Background()
 	c := d.begin(t, d.from(camille))
 	d.exec(t, "CREATE TRIGGER full BEFORE UPDATE ON call BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
-	if err := d.calls.End(ctx, c, call.AbandonedInQueue, nil); err == nil || d.calls.Owed() != 1 {
+	filed := 0
+	also := func(*db.Tx) error { filed++; return nil }
+	if err := d.calls.End(ctx, c, call.AbandonedInQueue, also); err == nil || d.calls.Owed() != 1 {
 		t.Fatalf("End = %v with %d owed, want an error and 1", err, d.calls.Owed())
 	}
 	next := d.begin(t, d.from(camille))
@@ -342,7 +344,11 @@ func TestEndThatTheDatabaseRefusedIsWrittenLater(t *testing.T) {
 		t.Fatalf("%d owed while the disk is full, want 1", d.calls.Owed())
 	}
 	d.exec(t, "DROP TRIGGER full")
+	filed = 0
 	d.end(t, next, call.CallerHungUp)
+	if filed != 1 {
+		t.Errorf("what goes with the end was written %d times, want once", filed)
+	}
 	if r := d.get(t, c.ID); d.calls.Owed() != 0 || r.Reason != call.AbandonedInQueue {
 		t.Errorf("%d owed, reason %q", d.calls.Owed(), r.Reason)
 	}

@@ -74,7 +74,13 @@ type ending struct {
 	at     time.Time
 	row    row
 	legs   []Leg
+	also   func(*db.Tx) error // what is to be written with it; nil for nothing
+	tries  int                // how often also failed where the end alone was taken
 }
+
+// maxTries is how often what goes with an end is tried again beside calls that
+// begin and end.
+const maxTries = 20
 
 // row is what changes during a call.
 type row struct {
@@ -100,9 +106,9 @@ func (c *Call) row() row {
 //
 // A call ends whatever happens. If also fails it is tried once more, since two
 // transactions may have met; then the end is written without it, and also's
-// error is returned. If the database does not take it, it is
-// written with the next Begin or End that succeeds, or by Recover after a
-// restart. ctx may be done already.
+// error is returned. What the database did not take, the end or also, is tried
+// again with each Begin and End that follows, so also must be right later too;
+// Recover ends the call after a restart. ctx may be done already.
 func (cc *Calls) End(ctx context.Context, c *Call, why Reason, also func(*db.Tx) error) (err error) {
 	defer sotto.Wrap(&err, "call.End(%d)", c.ID)
 	if why.Fault() == "" {
@@ -117,21 +123,19 @@ func (cc *Calls) End(ctx context.Context, c *Call, why Reason, also func(*db.Tx)
 	cc.active.Add(-1)
 	cc.ended.Add(1, string(why))
 	ctx = context.WithoutCancel(ctx)
-	e := ending{call: c, reason: why, at: cc.db.Now(), row: c.row(), legs: c.allLegs()}
+	e := ending{call: c, reason: why, at: cc.db.Now(), row: c.row(), legs: c.allLegs(), also: also}
 	if err = cc.write(ctx, e, also); err != nil && also != nil && sotto.KindOf(err) == sotto.Internal {
 		err = cc.write(ctx, e, also)
 	}
 	if err == nil {
-		cc.settle(ctx)
+		cc.Settle(ctx)
 		return nil
 	}
-	if alone := cc.write(ctx, e, nil); alone != nil {
-		cc.mu.Lock()
-		cc.owed = append(cc.owed, e)
-		cc.mu.Unlock()
-		return errors.Join(err, alone)
-	}
-	return err
+	alone := cc.write(ctx, e, nil)
+	cc.mu.Lock()
+	cc.owed = append(cc.owed, e)
+	cc.mu.Unlock()
+	return errors.Join(err, alone)
 }
 
 // close makes the call ended; false when it was.
@@ -177,21 +181,27 @@ func (cc *Calls) write(ctx context.Context, e ending, also func(*db.Tx) error) e
 	})
 }
 
-// settle writes the ends that are owed, if there are any. What fails again
-// stays owed.
-func (cc *Calls) settle(ctx context.Context) {
+// Settle writes the ends that are owed, if there are any, each with what goes
+// with it. What fails again stays owed. Begin and End do it too.
+func (cc *Calls) Settle(ctx context.Context) {
 	cc.mu.Lock()
 	owed := cc.owed
 	cc.owed = nil
 	cc.mu.Unlock()
+	var still []ending
 	for i, e := range owed {
-		if err := cc.write(ctx, e, nil); err != nil {
-			cc.mu.Lock()
-			cc.owed = append(owed[i:], cc.owed...)
-			cc.mu.Unlock()
-			return
+		err := cc.write(ctx, e, e.also)
+		if err != nil && cc.write(ctx, e, nil) != nil {
+			still = append(still, owed[i:]...) // the database takes nothing
+			break
+		}
+		if e.tries++; err != nil && e.tries < maxTries {
+			still = append(still, e)
 		}
 	}
+	cc.mu.Lock()
+	defer cc.mu.Unlock()
+	cc.owed = append(still, cc.owed...)
 }
 
 // Owed returns how many ends are not on the disk yet.

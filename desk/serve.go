@@ -192,6 +192,7 @@ func (s *Server) keepTime(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-due.C:
+			s.d.Calls.Settle(ctx)
 			if _, err := s.d.Retention.RunDue(ctx); err != nil && ctx.Err() == nil {
 				s.d.log.Error("not everything that is due could be removed", "err", err)
 			}
@@ -249,6 +250,7 @@ func (s *Server) Close() (err error) {
 	}
 	if s.flow != nil {
 		s.flow.Wait()
+		s.d.Calls.Settle(context.Background())
 	}
 	if s.queue != nil {
 		s.queue.Stop()

@@ -132,8 +132,9 @@ func (j *journey) end(err error) error {
 		Kind: call.CallerLeg, StartedAt: j.call.StartedAt, AnsweredAt: j.answered, EndedAt: j.f.Clock(),
 		Cause: j.caller.Cause(), Quality: quality(j.caller),
 	})
+	at := j.f.Clock()
 	end := j.guard(func() error {
-		return j.f.Calls.End(context.Background(), j.call, why, func(tx *db.Tx) error { return j.conclude(tx, why) })
+		return j.f.Calls.End(context.Background(), j.call, why, func(tx *db.Tx) error { return j.conclude(tx, why, at) })
 	})
 	if j.agent != 0 {
 		j.f.Agents.Free(j.agent, true)
@@ -145,8 +146,8 @@ func (j *journey) end(err error) error {
 }
 
 // conclude writes what a call leaves behind, in the transaction that ends it.
-func (j *journey) conclude(tx *db.Tx, why call.Reason) error {
-	if err := j.closeTicket(tx, why); err != nil || j.agent == 0 {
+func (j *journey) conclude(tx *db.Tx, why call.Reason, at time.Time) error {
+	if err := j.closeTicket(tx, why, at); err != nil || j.agent == 0 {
 		return err
 	}
 	return j.f.Agents.Talked(tx, j.agent)

@@ -41,11 +41,11 @@ func (j *journey) openTicket(tx *db.Tx, assignee sotto.PersonID) error {
 
 // closeTicket writes on the case what became of the call; it opens it if
 // nobody talked. Calls to a number that is no line's have none.
-func (j *journey) closeTicket(tx *db.Tx, why call.Reason) error {
+func (j *journey) closeTicket(tx *db.Tx, why call.Reason, at time.Time) error {
 	if j.line.ID == 0 {
 		return nil
 	}
-	return unlessErased(j.f.fileTicket(tx, j.conversation(why, tx.Now)))
+	return unlessErased(j.f.fileTicket(tx, j.conversation(why, at)))
 }
 
 func (j *journey) conversation(why call.Reason, now time.Time) conversation {

@@ -88,6 +88,7 @@ func TestStories(t *testing.T) {
 			"clock":    clock,
 			"desk":     makeDesk,
 			"filesin":  filesIn,
+			"fill":     fill,
 			"flip":     flip,
 			"freeport": freePort,
 			"get":      get,

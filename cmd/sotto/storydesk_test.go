@@ -264,7 +264,7 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 func plant(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 1, "plant STATEMENT")
 	ctx := context.Background()
-	d, err := db.Open(ctx, db.Config{Path: filepath.Join(ts.Getenv("SOTTO_DATA"), "sotto.db")})
+	d, err := db.Open(ctx, db.Config{Path: filepath.Join(ts.Getenv("SOTTO_DATA"), "sotto.db"), Clock: time.Now})
 	ts.Check(err)
 	err = d.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(args[0])

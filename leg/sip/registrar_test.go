@@ -336,6 +336,42 @@ func TestTelephoneRegistersAndPlacesACall(t *testing.T) {
 	}
 }
 
+func TestTelephoneOfOursTakesACall(t *testing.T) {
+	for _, tcp := range []bool{false, true} {
+		t.Run(map[bool]string{false: "UDP", true: "TCP"}[tcp], func(t *testing.T) {
+			e := phoneDesk(t, Config{})
+			at := e.Addr()
+			if tcp {
+				at = e.AddrTCP()
+			}
+			p := openPhone(t, PhoneConfig{
+				Server: at.String(), TCP: tcp, Listen: phoneAddr + ":0", Username: "lea", Secret: "correct horse",
+			})
+			ctx := soon(t)
+			if err := p.Register(ctx); err != nil {
+				t.Fatalf("Register() = %v", err)
+			}
+			answered := make(chan error, 1)
+			go func() {
+				l, err := p.Next(ctx)
+				if err == nil {
+					err = l.Answer(ctx)
+				}
+				answered <- err
+			}()
+			l, err := e.Dial(ctx, Target{Device: 7, Caller: leg.Caller{Number: "+33142000001"}})
+			if err != nil {
+				t.Fatalf("Dial() = %v", err)
+			}
+			if err := <-answered; err != nil {
+				t.Errorf("Answer() = %v", err)
+			}
+			l.Hangup(leg.Released)
+			ends(t, l, leg.Released)
+		})
+	}
+}
+
 func TestRegisterWithAWrongPasswordIsDenied(t *testing.T) {
 	e := phoneDesk(t, Config{})
 	p := openPhone(t, PhoneConfig{Server: e.Addr().String(), Listen: phoneAddr + ":0", Username: "lea", Secret: "wrong"})

@@ -121,6 +121,10 @@ func (e *Endpoint) request(req *sip.Request, tx *sip.ServerTx) {
 	switch {
 	case req.Method == sip.ACK:
 		tx.Terminate() // an ACK has no answer, and the library would keep it for ever
+		if c != nil {  // judge did not see it: it came on a connection that the library opened
+			seq, body := req.CSeq().SeqNo, req.Body()
+			c.mail.post(func() { c.acked(seq, body) })
+		}
 	case req.Method == sip.CANCEL:
 		e.lateCancel(req, tx)
 	case c != nil:

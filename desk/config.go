@@ -39,6 +39,7 @@ type Config struct {
 	Trunks         []Trunk     `yaml:"trunks"`
 	Recipients     []Recipient `yaml:"recipients"`
 	MediaTimeout   int         `yaml:"media_timeout"` // seconds
+	PhonesMD5Only  bool        `yaml:"phones_md5_only"`
 	LogFormat      string      `yaml:"log_format"`
 	LogLevel       string      `yaml:"log_level"`
 

@@ -91,7 +91,8 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 	s.phone, err = sip.Open(sip.Config{
 		UDP: d.cfg.SIP, TCP: d.cfg.SIP, Advertise: advertise, Media: s.media, Trunks: d.cfg.sipTrunks(),
 		Phones: d.Agents, Clock: d.cfg.Clock, Log: d.log,
-		Timers: sip.Timers{MediaTimeout: time.Duration(d.cfg.MediaTimeout) * time.Second},
+		MD5Only: d.cfg.PhonesMD5Only,
+		Timers:  sip.Timers{MediaTimeout: time.Duration(d.cfg.MediaTimeout) * time.Second},
 		Accept: func(ctx context.Context, l leg.Leg) {
 			<-open
 			s.flow.Accept(ctx, l)

@@ -88,6 +88,7 @@ func TestStories(t *testing.T) {
 			"clock":    clock,
 			"desk":     makeDesk,
 			"filesin":  filesIn,
+			"expand":   expand,
 			"fill":     fill,
 			"flip":     flip,
 			"freeport": freePort,
@@ -132,8 +133,13 @@ func setup(env *testscript.Env) error {
 	return nil
 }
 
-// condition knows [root]: may this test mount a disk?
+// condition knows [root]: may this test mount a disk? and [file:PATH]: has this
+// machine got it?
 func condition(name string) (bool, error) {
+	if file, ok := strings.CutPrefix(name, "file:"); ok {
+		_, err := os.Stat(file)
+		return err == nil, nil
+	}
 	if name == "root" {
 		return os.Getuid() == 0, nil
 	}

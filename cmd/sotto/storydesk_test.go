@@ -260,6 +260,14 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprintf(ts.Stdout(), "%s\n", answer)
 }
 
+// expand fills variables into files that another program reads: expand FILE…
+func expand(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) > 0, "expand FILE…")
+	for _, name := range args {
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(os.Expand(ts.ReadFile(name), ts.Getenv)), 0o600))
+	}
+}
+
 // plant changes the desk's database behind its back: plant STATEMENT.
 func plant(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 1, "plant STATEMENT")

@@ -58,15 +58,16 @@ func (pp *People) Object(ctx context.Context, actor sotto.Actor, id sotto.Person
 	})
 }
 
-// WithdrawObjection takes an objection back, on the person's own word.
+// WithdrawObjection takes an objection back, on the person's own word. It
+// also ends one that outlived an erasure: whoever is known by the address now
+// gives the word.
 func (pp *People) WithdrawObjection(ctx context.Context, actor sotto.Actor, id sotto.PersonID, purpose Purpose) (err error) {
 	defer sotto.Wrap(&err, "person.WithdrawObjection(%d)", id)
 	if err := purpose.check(); err != nil {
 		return err
 	}
 	return pp.change(ctx, actor, id, audit.Update, func(tx *db.Tx, p Person) error {
-		n, err := tx.Exec(pp.q["Withdraw"], int64(id), string(purpose), db.Millis(tx.Now))
-		if err != nil || n == 0 {
+		if _, err := tx.Exec(pp.q["Withdraw"], int64(id), string(purpose), db.Millis(tx.Now)); err != nil {
 			return err
 		}
 		for _, a := range p.Addresses {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"sotto/desk"
 	"sotto/leg/media"
 	"sotto/line"
+	"sotto/person"
 )
 
 // patience is how long a script waits for what must happen.
@@ -176,7 +178,8 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // rest asks the REST API as the administrator and prints the answer:
-// rest STATUS METHOD PATH [BODY]. A BODY of @FILE is the file.
+// rest STATUS METHOD PATH [BODY]. STATUS is a pattern, a BODY of @FILE is the
+// file.
 func rest(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && (len(args) == 3 || len(args) == 4), "rest STATUS METHOD PATH [BODY]")
 	body := ""
@@ -189,7 +192,7 @@ func rest(ts *testscript.TestScript, neg bool, args []string) {
 	status, answer, err := request(ts, args[1], args[2], body)
 	ts.Check(err)
 	fmt.Fprint(ts.Stdout(), answer)
-	if fmt.Sprint(status) != args[0] {
+	if ok, err := regexp.MatchString("^"+args[0]+"$", strconv.Itoa(status)); err != nil || !ok {
 		ts.Fatalf("%s %s = %d, want %s\n%s", args[1], args[2], status, args[0], answer)
 	}
 }
@@ -279,6 +282,26 @@ func plant(ts *testscript.TestScript, neg bool, args []string) {
 		return err
 	})
 	ts.Check(errors.Join(err, d.Close()))
+}
+
+// mayContact asks the desk, while nobody serves it, whether somebody may be
+// called for a purpose: [!] maycontact NUMBER PURPOSE.
+func mayContact(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) == 2, "maycontact NUMBER PURPOSE")
+	ctx := context.Background()
+	cfg, err := desk.LoadConfig(ts.Getenv("SOTTO_CONFIG"))
+	ts.Check(err)
+	cfg.Data = ts.Getenv("SOTTO_DATA")
+	may := false
+	ts.Check(withDesk(ctx, cfg, func(d *desk.Desk) error {
+		return d.DB.Read(ctx, func(tx *db.Tx) (err error) {
+			may, err = d.People.MayContact(tx, person.Phone, args[0], person.Purpose(args[1]))
+			return err
+		})
+	}))
+	if may == neg {
+		ts.Fatalf("may contact %s for %s: %v", args[0], args[1], may)
+	}
 }
 
 // filesBelow returns the files of a folder and of those in it, sorted.

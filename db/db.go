@@ -57,7 +57,8 @@ type DB struct {
 	writer  chan *session // SQLite: the one session that writes; PostgreSQL: same as reader
 	reader  chan *session
 	groups  chan *write
-	stop    chan struct{}
+	stop    chan struct{} // closed when no write is taken any more
+	closed  chan struct{} // closed when no session is
 	done    sync.WaitGroup
 	ids     idSource
 }
@@ -67,7 +68,7 @@ type DB struct {
 // database is an operator's mistake until somebody says otherwise.
 func Open(ctx context.Context, cfg Config) (d *DB, err error) {
 	defer sotto.Wrap(&err, "db.Open")
-	d = &DB{dialect: SQLite, path: cfg.Path, clock: cfg.Clock, stop: make(chan struct{}), groups: make(chan *write, 1024)}
+	d = &DB{dialect: SQLite, path: cfg.Path, clock: cfg.Clock, stop: make(chan struct{}), closed: make(chan struct{}), groups: make(chan *write, 1024)}
 	if d.clock == nil {
 		return nil, sotto.Fail(sotto.Internal, "db.Config.Clock is missing")
 	}
@@ -78,7 +79,7 @@ func Open(ctx context.Context, cfg Config) (d *DB, err error) {
 		return nil, errors.Join(err, d.closePool())
 	}
 	if err := d.prepare(ctx); err != nil {
-		return nil, errors.Join(err, d.pool.Close())
+		return nil, errors.Join(err, d.closePool())
 	}
 	if d.dialect == SQLite {
 		d.done.Go(d.commitGroups)
@@ -166,8 +167,8 @@ func (d *DB) Dialect() Dialect { return d.dialect }
 // the database keeps.
 func (d *DB) Now() time.Time { return d.clock().UTC().Truncate(time.Millisecond) }
 
-// Close waits for the writes under way and closes the database. Closing twice
-// is fine.
+// Close waits for the writes and reads under way and closes the database and
+// every connection to it. Closing twice is fine.
 func (d *DB) Close() error {
 	select {
 	case <-d.stop:
@@ -182,6 +183,16 @@ func (d *DB) Close() error {
 func (d *DB) closePool() error {
 	if d.pool == nil {
 		return nil
+	}
+	close(d.closed)
+	rooms := []chan *session{d.reader}
+	if d.dialect == SQLite {
+		rooms = append(rooms, d.writer)
+	}
+	for _, room := range rooms {
+		for range cap(room) {
+			(<-room).drop()
+		}
 	}
 	return d.pool.Close()
 }

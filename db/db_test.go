@@ -210,3 +210,54 @@ func TestCleanRunsOnALiveDatabase(t *testing.T) {
 		}
 	})
 }
+
+// TestCloseLeavesNothingOpen: a file of SQLite can be copied and a database of
+// PostgreSQL dropped as soon as Close has returned.
+func TestCloseLeavesNothingOpen(t *testing.T) {
+	dbtest.EachConfig(t, time.Now, func(t *testing.T, cfg db.Config) {
+		d, err := db.Open(context.Background(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 40 {
+			all.Go(func() {
+				if err := d.Write(context.Background(), func(tx *db.Tx) error { _, err := tx.Next("x"); return err }); err != nil {
+					t.Error(err)
+				}
+				if err := d.Read(context.Background(), func(tx *db.Tx) error { _, err := tx.Has("SELECT 1"); return err }); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for name, use := range map[string]func(context.Context, func(*db.Tx) error) error{"Read": d.Read, "Write": d.Write} {
+			if err := use(context.Background(), func(*db.Tx) error { return nil }); sotto.KindOf(err) != sotto.Busy {
+				t.Errorf("%s after Close = %v, want busy", name, err)
+			}
+		}
+		if cfg.URL == "" {
+			if left, err := filepath.Glob(cfg.Path + "-*"); err != nil || len(left) > 0 {
+				t.Errorf("beside the database: %q, %v", left, err)
+			}
+			return
+		}
+		conn, err := sql.Open("pgx", cfg.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		deadline := time.Now().Add(20 * time.Second)
+		for n := -1; n != 0; {
+			if err := conn.QueryRow("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d connections are open", n)
+			}
+		}
+	})
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+
+	"sotto"
 )
 
 // session is one connection with its prepared statements. It belongs to
@@ -42,6 +44,8 @@ func (d *DB) take(ctx context.Context, room chan *session) (*session, error) {
 		return ss, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-d.closed:
+		return nil, sotto.Fail(sotto.Busy, "The desk is stopping.")
 	}
 }
 

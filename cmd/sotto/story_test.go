@@ -98,6 +98,7 @@ func TestStories(t *testing.T) {
 			"maycontact": mayContact,
 			"plant":      plant,
 			"ready":      ready,
+			"recipient":  recipient,
 			"rest":       rest,
 			"rtp":        rawSound,
 			"samedata":   sameData,

@@ -304,6 +304,39 @@ func mayContact(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// recipient is somebody who must be told (GDPR 19): recipient. It sets
+// RECIPIENT to its URL, answers with the status in the file recipient.status
+// and writes what it is told to told.txt.
+func recipient(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 0, "recipient")
+	status, told := ts.MkAbs("recipient.status"), ts.MkAbs("told.txt")
+	l, err := net.Listen("tcp", net.JoinHostPort(ts.Getenv("HOST"), "0"))
+	ts.Check(err)
+	web := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		b, e := os.ReadFile(status)
+		code, e2 := strconv.Atoi(strings.TrimSpace(string(b)))
+		f, e3 := os.OpenFile(told, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err = errors.Join(err, e, e2, e3); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		defer f.Close()
+		fmt.Fprintf(f, "%d %s\n", code, body)
+		w.WriteHeader(code)
+	})}
+	done := make(chan error, 1)
+	go func() { done <- web.Serve(l) }()
+	ts.Defer(func() {
+		err := web.Close()
+		<-done
+		if err != nil {
+			ts.Logf("recipient: %v", err)
+		}
+	})
+	ts.Setenv("RECIPIENT", "http://"+l.Addr().String()+"/hook")
+}
+
 // filesBelow returns the files of a folder and of those in it, sorted.
 func filesBelow(ts *testscript.TestScript, dir string) (all []string) {
 	err := filepath.WalkDir(ts.MkAbs(dir), func(path string, d os.DirEntry, err error) error {

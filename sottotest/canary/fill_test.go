@@ -1,0 +1,333 @@
+package canary
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"sotto"
+	"sotto/call"
+	"sotto/db"
+	"sotto/desk"
+	"sotto/leg"
+	"sotto/leg/media"
+	"sotto/leg/sip"
+	"sotto/line"
+	"sotto/person"
+	"sotto/privacy"
+	"sotto/recording"
+	"sotto/sottotest"
+	"sotto/ticket"
+)
+
+// hands is how many people are worked on at the same time: the database shares
+// one sync among those that wait.
+const hands = 64
+
+// filler puts people into a desk, through what the desk itself offers.
+type filler struct {
+	d      *desk.Desk
+	engine *media.Engine
+	people []*Person
+	staff  []*Person
+	line   sotto.LineID
+}
+
+// fill puts every person into every place.
+func fill(ctx context.Context, d *desk.Desk, people []*Person) (err error) {
+	f := &filler{d: d}
+	for _, p := range people {
+		if p.Staff {
+			f.staff = append(f.staff, p)
+		} else {
+			f.people = append(f.people, p)
+		}
+	}
+	if f.engine, err = media.Open(media.Config{Addr: netip.MustParseAddr("127.0.0.1")}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.engine.Close()) }()
+	if err := f.addStaff(ctx); err != nil {
+		return err
+	}
+	if err := d.Jobs.Start(ctx); err != nil {
+		return err
+	}
+	if err := f.addPeople(ctx); err != nil {
+		return err
+	}
+	return f.settle(ctx)
+}
+
+// addStaff makes the agents, their telephones, tokens and the line.
+func (f *filler) addStaff(ctx context.Context) error {
+	operator := sotto.Operator()
+	for _, p := range f.staff {
+		var err error
+		if p.ID, err = f.d.People.Create(ctx, operator, person.Draft{
+			Role: sotto.Agent, Name: p.Text(Name), Notes: p.Text(Notes), Details: p.Text(Details), ExternalID: p.Text(External),
+			Phones: []string{p.Number()}, Emails: []string{p.Text(Email)}, Verified: true,
+		}); err != nil {
+			return err
+		}
+		if err := f.d.Agents.SetState(ctx, operator, p.ID, "online"); err != nil {
+			return err
+		}
+		phone, secret, err := f.d.Agents.AddDevice(ctx, operator, p.ID)
+		if err != nil {
+			return err
+		}
+		p.Words[Device] = secret
+		if err := f.d.Agents.Registered(ctx, phone.ID, []sip.Contact{{
+			URI: "sip:" + p.Words[Contact] + "@192.0.2.7", From: netip.MustParseAddrPort("192.0.2.7:5060"), CallID: "x", Seq: 1,
+			Expires: time.Now().Add(24 * time.Hour),
+		}}); err != nil {
+			return err
+		}
+		if _, _, err := f.d.Accounts.CreateToken(ctx, operator, p.ID); err != nil {
+			return err
+		}
+		if _, err := f.d.Tickets.Upload(ctx, f.actor(p), p.Text(UploadName), "application/pdf", strings.NewReader(p.Text(Upload))); err != nil {
+			return err
+		}
+	}
+	return f.addLine(ctx)
+}
+
+func (f *filler) addLine(ctx context.Context) error {
+	s := line.Defaults()
+	s.Number, s.Name, s.Consent = "+33199000000", "Accueil", line.OptIn
+	l, err := f.d.Lines.Create(ctx, sotto.Operator(), s)
+	if err != nil {
+		return err
+	}
+	f.line = l.ID
+	admin := sotto.Actor{Person: f.staff[0].ID, Role: sotto.Admin}
+	return f.d.Lines.SetSound(ctx, admin, l.ID, line.Greeting, "fr", media.Tone(440, 200*time.Millisecond).WAV())
+}
+
+// actor is a person acting for itself.
+func (f *filler) actor(p *Person) sotto.Actor {
+	if p.Staff {
+		return sotto.Actor{Person: p.ID, Role: sotto.Agent}
+	}
+	return sotto.Actor{Person: p.ID, Role: sotto.EndUser}
+}
+
+// agentOf is the agent who serves a person.
+func (f *filler) agentOf(p *Person) *Person { return f.staff[p.Index%len(f.staff)] }
+
+// addPeople adds everybody, hands at a time.
+func (f *filler) addPeople(ctx context.Context) error {
+	return each(f.people, hands, func(p *Person) error {
+		if err := f.addPerson(ctx, p); err != nil {
+			return fmt.Errorf("person %d: %w", p.Index, err)
+		}
+		return nil
+	})
+}
+
+// each calls f with every person, so many at a time, and returns the first
+// errors.
+func each(people []*Person, hands int, f func(p *Person) error) error {
+	var all sync.WaitGroup
+	next := make(chan *Person)
+	errs := make(chan error, hands)
+	for range hands {
+		all.Go(func() {
+			for p := range next {
+				if err := f(p); err != nil {
+					errs <- err
+					return
+				}
+			}
+		})
+	}
+	var failed error
+	for _, p := range people {
+		select {
+		case next <- p:
+			continue
+		case failed = <-errs:
+		}
+		break
+	}
+	close(next)
+	all.Wait()
+	close(errs)
+	for err := range errs {
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+func (f *filler) addPerson(ctx context.Context, p *Person) (err error) {
+	if p.ID, err = f.d.People.Create(ctx, sotto.Operator(), person.Draft{
+		Name: p.Text(Name), Notes: p.Text(Notes), Details: p.Text(Details), ExternalID: p.Text(External),
+		Phones: []string{p.Number()}, Emails: []string{p.Text(Email)}, Locale: []string{"en", "fr"}[p.Index%2],
+	}); err != nil {
+		return err
+	}
+	if err := f.d.Rights.Object(ctx, sotto.Operator(), p.ID, person.Marketing); err != nil {
+		return err
+	}
+	me := f.actor(p)
+	file, err := f.d.Tickets.Upload(ctx, me, p.Text(FileName), "text/plain", strings.NewReader(p.Text(File)))
+	if err != nil {
+		return err
+	}
+	if _, err := f.d.Tickets.Upload(ctx, me, p.Text(UploadName), "application/pdf", strings.NewReader(p.Text(Upload))); err != nil {
+		return err
+	}
+	t, err := f.d.Tickets.Open(ctx, me, ticket.Draft{
+		Via: ticket.ByWeb, Subject: p.Text(Subject), Comment: ticket.CommentDraft{Body: p.Text(Body), Uploads: []string{file.Token}},
+	})
+	if err != nil {
+		return err
+	}
+	agent := f.actor(f.agentOf(p))
+	if _, err := f.d.Tickets.Update(ctx, agent, t.ID, ticket.Change{
+		Assignee: &agent.Person, Comment: &ticket.CommentDraft{Body: p.Text(Private)},
+	}); err != nil {
+		return err
+	}
+	made, err := f.call(ctx, p, t.ID)
+	if err != nil {
+		return err
+	}
+	if err := f.d.Recordings.Statement(ctx, agent, made, p.Text(Statement)); err != nil {
+		return err
+	}
+	if p.Index%7 == 0 { // among the deleted, by an agent
+		if err := f.d.Tickets.Delete(ctx, sotto.Actor{Person: agent.Person, Role: sotto.Admin}, t.ID); err != nil {
+			return err
+		}
+	}
+	_, err = f.d.Rights.RequestExport(ctx, agentAsAdmin(agent), p.ID)
+	return err
+}
+
+func agentAsAdmin(a sotto.Actor) sotto.Actor { return sotto.Actor{Person: a.Person, Role: sotto.Admin} }
+
+// call is a call from the first ring to the end, with both voices recorded.
+func (f *filler) call(ctx context.Context, p *Person, on sotto.TicketID) (made sotto.RecordingID, err error) {
+	c, r, err := f.begin(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	agent := f.agentOf(p)
+	if err := f.talk(r, p, agent); err != nil {
+		return 0, err
+	}
+	if err := f.d.Calls.Connect(ctx, c, agent.ID, func(tx *db.Tx) error { return f.file(tx, c, on, agent) }); err != nil {
+		return 0, err
+	}
+	if err := r.Stop(ctx, recording.NoReason); err != nil {
+		return 0, err
+	}
+	now := f.d.DB.Now()
+	for _, l := range []call.Leg{
+		{Kind: call.CallerLeg, StartedAt: c.StartedAt, AnsweredAt: now, EndedAt: now, Cause: leg.HungUp},
+		{Kind: call.AgentLeg, Person: agent.ID, StartedAt: now, AnsweredAt: now, EndedAt: now, Cause: leg.Released},
+	} {
+		c.AddLeg(l)
+	}
+	return r.ID(), f.d.Calls.End(ctx, c, call.CallerHungUp, nil)
+}
+
+// file puts a call and its recordings on a ticket.
+func (f *filler) file(tx *db.Tx, c *call.Call, on sotto.TicketID, agent *Person) error {
+	if err := f.d.Tickets.AttachCall(tx, on, f.actor(agent), c.ID); err != nil {
+		return err
+	}
+	if err := f.d.Calls.SetTicket(tx, c.ID, on); err != nil {
+		return err
+	}
+	return f.d.Recordings.Attach(tx, c.ID, on)
+}
+
+// begin is a call that is answered and, with consent, recorded.
+func (f *filler) begin(ctx context.Context, p *Person) (c *call.Call, r *recording.Recorder, err error) {
+	if c, err = f.d.Calls.Begin(ctx, call.Arrival{
+		Caller: leg.Caller{Number: p.Number(), Name: p.Text(CallerName)}, Line: f.line, InHours: true,
+	}); err != nil {
+		return nil, nil, err
+	}
+	if c.Person != p.ID {
+		return c, nil, fmt.Errorf("the call of person %d is that of person %d", p.ID, c.Person)
+	}
+	c.Answered(f.d.DB.Now())
+	if err := f.d.DB.Write(ctx, func(tx *db.Tx) error {
+		return f.d.Recordings.Consent(tx, recording.Consent{
+			Call: c.ID, Purpose: recording.Call, Mode: recording.OptIn, Outcome: recording.Granted, Evidence: recording.ByKey,
+			Notice: "consent-opt-in", Locale: "fr", NoticeHash: [32]byte{1}, AskedAt: tx.Now, DecidedAt: tx.Now,
+		})
+	}); err != nil {
+		return c, nil, err
+	}
+	c.Decided(string(recording.Granted))
+	r, err = f.d.Recordings.Start(ctx, recording.Start{Call: c.ID, Line: f.line, Kind: recording.Call, CallerKey: c.Key})
+	return c, r, err
+}
+
+// talk lets caller and agent speak into a recording.
+func (f *filler) talk(r *recording.Recorder, caller, agent *Person) error {
+	key, err := f.d.People.Get(context.Background(), agent.ID)
+	if err != nil {
+		return err
+	}
+	for _, who := range []*Person{caller, agent} {
+		if err := f.speak(who, func(port *media.Port) error {
+			if who == caller {
+				return r.Caller(port)
+			}
+			return r.Agent(port, agent.ID, key.Key)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// speak says some frames into a port of its own.
+func (f *filler) speak(who *Person, record func(*media.Port) error) (err error) {
+	m, err := newMouth()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	port, err := m.dial(f.engine)
+	if err != nil {
+		return err
+	}
+	defer port.Close()
+	if err := record(port); err != nil {
+		return err
+	}
+	return m.say(port, who, 3)
+}
+
+// settle waits until every export that was asked for is ready.
+func (f *filler) settle(ctx context.Context) error {
+	defer f.d.Jobs.Stop()
+	return sottotest.Until(func() (bool, error) {
+		var waiting int64
+		err := f.d.DB.Read(ctx, func(tx *db.Tx) (err error) {
+			waiting, err = db.One(tx, db.Int, "SELECT COUNT(*) FROM job WHERE state <> 'done' AND kind IN ('export', 'upload.remove')")
+			return err
+		})
+		return waiting == 0, err
+	})
+}
+
+// archive is what a person is handed over.
+func archive(ctx context.Context, r *privacy.Rights, p *Person) ([]byte, error) {
+	var b bytes.Buffer
+	err := r.WriteArchive(ctx, p.ID, &b)
+	return b.Bytes(), err
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sotto"
+	"sotto/db/dbtest"
 )
 
 // TestMain lets the scripts in testdata run this very program: `sotto` in a
@@ -78,8 +80,32 @@ func storyClock(file string) sotto.Clock {
 // TestStories plays each script of testdata from its first line to its last.
 // The comment at its top tells the story.
 func TestStories(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                "testdata",
+	p := params()
+	p.Dir = "testdata"
+	testscript.Run(t, p)
+}
+
+// TestStoriesOnPostgres plays those again in which much is written at once.
+func TestStoriesOnPostgres(t *testing.T) {
+	server := os.Getenv("SOTTO_TEST_POSTGRES")
+	if server == "" {
+		t.Skip("SOTTO_TEST_POSTGRES is not set: `make test` starts a server and sets it")
+	}
+	p := params()
+	for _, name := range []string{"call-answered-by-agent", "erased-during-live-call", "killed-in-mid-call", "ticket-is-deleted"} {
+		p.Files = append(p.Files, filepath.Join("testdata", name+".txtar"))
+	}
+	p.Setup = func(env *testscript.Env) error {
+		file := filepath.Join(env.WorkDir, "postgres")
+		env.Setenv("POSTGRES", file)
+		return errors.Join(setup(env), os.WriteFile(file, []byte(dbtest.Fresh(t, server)), 0o600))
+	}
+	testscript.Run(t, p)
+}
+
+// params are what every story can say, beside the commands of testscript.
+func params() testscript.Params {
+	return testscript.Params{
 		RequireUniqueNames: true,
 		Setup:              setup,
 		Condition:          condition,
@@ -108,7 +134,7 @@ func TestStories(t *testing.T) {
 			"until":      until,
 			"unzip":      unzip,
 		},
-	})
+	}
 }
 
 // stories counts those that began, so that each has an address of its own.

@@ -53,8 +53,8 @@ func makeDesk(ts *testscript.TestScript, neg bool, args []string) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		ts.Check(err)
 	}
-	ts.Check(os.WriteFile(file, fmt.Appendf(nil, "http: %s\nsip: %s\ntrunks:\n  - name: carrier\n    addresses: [127.0.0.0/8]\n%s",
-		ts.Getenv("HTTP"), ts.Getenv("SIP"), os.Expand(string(more), ts.Getenv)), 0o600))
+	ts.Check(os.WriteFile(file, fmt.Appendf(nil, "http: %s\nsip: %s\ndatabase_file: %q\ntrunks:\n  - name: carrier\n    addresses: [127.0.0.0/8]\n%s",
+		ts.Getenv("HTTP"), ts.Getenv("SIP"), ts.Getenv("POSTGRES"), os.Expand(string(more), ts.Getenv)), 0o600))
 	const admin = "admin@sotto.example"
 	made := must(ts, "init", "--admin-name", "Odile Exemple", "--admin-email", admin)
 	token := between(ts, made, `shown once: (\S+)`)

@@ -77,7 +77,7 @@ func (a *API) destroyTicket(w http.ResponseWriter, q *request) error {
 	if err := a.eraseTicket(q, id); err != nil {
 		return err
 	}
-	return a.bulk(w, q, "delete", []int64{id}, func(int64) error { return nil })
+	return a.bulk(w, q, []int64{id}, func(int64) error { return nil })
 }
 
 func (a *API) destroyManyTickets(w http.ResponseWriter, q *request) error {
@@ -85,7 +85,7 @@ func (a *API) destroyManyTickets(w http.ResponseWriter, q *request) error {
 	if err != nil {
 		return err
 	}
-	return a.bulk(w, q, "delete", ids, func(id int64) error { return a.eraseTicket(q, id) })
+	return a.bulk(w, q, ids, func(id int64) error { return a.eraseTicket(q, id) })
 }
 
 func (a *API) restoreTicket(w http.ResponseWriter, q *request) error {

@@ -86,10 +86,10 @@ func (j *jobs) of(actor sotto.Actor, now time.Time) []jobStatus {
 	return out
 }
 
-// bulk does one thing to each id and answers with the job's status. What
+// bulk deletes each id by do and answers with the job's status. What
 // fails for one id does not stop the others, unless the desk itself fails:
 // then asking again goes on where it stopped.
-func (a *API) bulk(w http.ResponseWriter, q *request, action string, ids []int64, do func(id int64) error) error {
+func (a *API) bulk(w http.ResponseWriter, q *request, ids []int64, do func(id int64) error) error {
 	var raw [16]byte
 	_, _ = rand.Read(raw[:]) // crypto/rand never fails
 	now := a.c.Clock()
@@ -97,13 +97,13 @@ func (a *API) bulk(w http.ResponseWriter, q *request, action string, ids []int64
 	job := jobStatus{ID: "V3-" + hex.EncodeToString(raw[:]), Total: len(ids), Progress: len(ids), Status: "completed", Message: &message}
 	job.URL = q.base + "/job_statuses/" + job.ID + ".json"
 	for _, id := range ids {
-		r := jobResult{ID: id, Action: action, Success: true, Status: "Deleted"}
+		r := jobResult{ID: id, Action: "delete", Success: true, Status: "Deleted"}
 		if err := do(id); err != nil {
 			status, body := describe(err, false)
 			if status >= http.StatusInternalServerError {
 				return err
 			}
-			r = jobResult{ID: id, Action: action, Error: "Refused", Details: sotto.SayOf(err)}
+			r = jobResult{ID: id, Action: "delete", Error: "Refused", Details: sotto.SayOf(err)}
 			if p, ok := body.(plainProblem); ok {
 				r.Error, r.Details = p.Error, p.Description
 			}

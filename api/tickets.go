@@ -262,5 +262,5 @@ func (a *API) deleteManyTickets(w http.ResponseWriter, q *request) error {
 	if err != nil {
 		return err
 	}
-	return a.bulk(w, q, "delete", ids, func(id int64) error { return a.c.Tickets.Delete(q.Context(), q.actor, sotto.TicketID(id)) })
+	return a.bulk(w, q, ids, func(id int64) error { return a.c.Tickets.Delete(q.Context(), q.actor, sotto.TicketID(id)) })
 }

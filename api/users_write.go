@@ -215,5 +215,5 @@ func (a *API) destroyManyUsers(w http.ResponseWriter, q *request) error {
 	if err != nil {
 		return err
 	}
-	return a.bulk(w, q, "delete", ids, func(id int64) error { return a.softDelete(q, sotto.PersonID(id)) })
+	return a.bulk(w, q, ids, func(id int64) error { return a.softDelete(q, sotto.PersonID(id)) })
 }

@@ -2,6 +2,7 @@ package recording
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"sotto"
@@ -113,10 +114,10 @@ func (c *checker) tracks() {
 
 // decode opens every chunk of a track and counts the samples. A track that
 // cannot be opened because a key of it is gone is as it should be.
-func (rs *Recordings) decode(t Track) error {
+func (rs *Recordings) decode(t Track) (err error) {
 	v, err := rs.openVoice(t)
 	if err == nil {
-		defer v.close()
+		defer func() { err = errors.Join(err, v.close()) }()
 	}
 	for n := int64(0); n < t.Samples && err == nil; {
 		var p []byte

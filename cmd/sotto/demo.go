@@ -144,13 +144,13 @@ func printDemoGuide(w io.Writer, cfg desk.Config, web, phone string) {
 Where to go next
   page       http://%[1]s/
   health     curl http://%[1]s/healthz
-  agent      sotto phone --server %[2]s --wait --user %[3]s --password %[4]s --for 60s
-  caller     sotto phone --server %[2]s --user +33199001299 --for 30s %[5]s
-  tickets    sotto %[6]sticket list
-  forget     sotto %[6]sperson find +33199001299, then sotto %[6]sperson erase NUMBER
+  agent      %[9]s phone --server %[2]s --wait --user %[3]s --password %[4]s --for 60s
+  caller     %[9]s phone --server %[2]s --user +33199001299 --for 30s %[5]s
+  tickets    %[9]s %[6]sticket list
+  forget     %[9]s %[6]sperson find +33199001299, then %[9]s %[6]sperson erase NUMBER
   REST API   curl -u %[7]s/token:%[8]s http://%[1]s/api/v2/tickets
 Start the agent's telephone first, then the caller's, each in a terminal of its own.
-`, web, phone, at(facts["agent"], 0), at(facts["agent"], 1), demoNumber, data, demoAdmin, at(facts["token"], 0))
+`, web, phone, at(facts["agent"], 0), at(facts["agent"], 1), demoNumber, data, demoAdmin, at(facts["token"], 0), os.Args[0])
 }
 
 func at(list []string, i int) string {

@@ -115,7 +115,7 @@ func Restore(ctx context.Context, cfg Config, src Sources) (r Restored, err erro
 	if err := newFolder(cfg.Data); err != nil {
 		return r, err
 	}
-	d, err := openCopy(ctx, cfg, src)
+	d, err := openCopy(ctx, cfg, src, m)
 	if err != nil {
 		return r, err
 	}
@@ -143,8 +143,11 @@ func (d *Desk) noteRestore(ctx context.Context) error {
 
 // openCopy copies the parts of a backup into the new data folder and opens the
 // desk. When that fails the folder is empty again: it can be tried once more.
-func openCopy(ctx context.Context, cfg Config, src Sources) (d *Desk, err error) {
-	if err = copyAll(cfg, src); err == nil {
+func openCopy(ctx context.Context, cfg Config, src Sources, m manifest) (d *Desk, err error) {
+	if err = copyProof(cfg, src, m); err == nil {
+		err = copyData(cfg, src)
+	}
+	if err == nil {
 		d, err = open(ctx, cfg)
 	}
 	if err != nil {
@@ -169,38 +172,63 @@ func readManifest(src Sources) (m manifest, err error) {
 	if err != nil {
 		return m, sotto.FailCause(sotto.Invalid, "This folder is not a whole backup.", err)
 	}
-	root, err := hex.DecodeString(m.Root)
-	if err != nil || len(root) != 32 {
-		return m, sotto.FailCause(sotto.Invalid, "This folder is not a whole backup.", err)
-	}
-	if _, err := receipt.VerifyGrown(src.Receipts, m.Key, m.Receipts, [32]byte(root)); err != nil {
-		return m, sotto.FailCause(sotto.Conflict, "The receipts are missing, damaged, another desk's or older than the backup. Without them nobody knows who was erased since the backup; nothing is restored.", err)
-	}
 	return m, nil
 }
 
-func copyAll(cfg Config, src Sources) error {
+// copyProof copies the keys and the receipts, and refuses receipts that do not
+// hold everything that was erased since the backup. A record that a crash kept
+// from being signed counts: it may be somebody's erasure.
+func copyProof(cfg Config, src Sources, m manifest) error {
 	var b Backed
-	for _, pair := range [][2]string{
-		{filepath.Join(src.Data, "blobs"), cfg.BlobsDir()}, {src.Keys, cfg.KeysDir()}, {src.Receipts, cfg.ReceiptsDir()},
-	} {
-		if same, err := filepath.Abs(pair[0]); err == nil && same == absOr(pair[1]) {
-			continue // today's own folder
+	err := errors.Join(copyInto(src.Keys, cfg.KeysDir(), &b), copyInto(src.Receipts, cfg.ReceiptsDir(), &b))
+	if err != nil {
+		return sotto.FailCause(sotto.Conflict, "The keys or the receipts are not there. Without the receipts nobody knows who was erased since the backup; nothing is restored.", err)
+	}
+	log, err := receipt.Open(cfg.receipts())
+	if err == nil {
+		if err = log.Extends(m.Receipts, m.root()); err == nil && log.Key() != m.Key {
+			err = errors.New("another key")
 		}
-		if err := copyTree(pair[0], pair[1], &b); err != nil {
-			return err
-		}
+		err = errors.Join(err, log.Close())
+	}
+	if err != nil {
+		return sotto.FailCause(sotto.Conflict, "The receipts are missing, damaged, another desk's or older than the backup. Without them nobody knows who was erased since the backup; nothing is restored.", err)
+	}
+	return nil
+}
+
+// root is the root of the log when the backup was taken.
+func (m manifest) root() (root [32]byte) {
+	raw, err := hex.DecodeString(m.Root)
+	if err == nil && len(raw) == len(root) {
+		copy(root[:], raw)
+	}
+	return root // no log has the zero root
+}
+
+// copyData copies the files and, last and at once, the rows: a folder that a
+// crash left half copied has no desk in it.
+func copyData(cfg Config, src Sources) error {
+	var b Backed
+	if err := copyInto(filepath.Join(src.Data, "blobs"), cfg.BlobsDir(), &b); err != nil {
+		return err
 	}
 	if cfg.DatabaseURL != "" {
 		return nil // the operator has restored the rows already
 	}
-	// The rows come last and at once: a folder that a crash left half copied
-	// has no desk in it.
 	part := cfg.DatabasePath() + ".part"
 	if err := copyFile(filepath.Join(src.Data, "sotto.db"), part, &b); err != nil {
 		return err
 	}
 	return os.Rename(part, cfg.DatabasePath())
+}
+
+// copyInto copies a folder, unless it is the very one.
+func copyInto(from, to string, b *Backed) error {
+	if absOr(from) == absOr(to) {
+		return nil // today's own folder
+	}
+	return copyTree(from, to, b)
 }
 
 func absOr(path string) string {
@@ -324,6 +352,9 @@ func (d *Desk) catchUp(ctx context.Context) error {
 	if now, _ := d.Receipts.Head(); err != nil || now == size {
 		return err
 	}
+	if err := d.noteIfOlder(ctx, sotto.ReceiptNo(size)); err != nil {
+		return err
+	}
 	n, err := d.Eraser.CatchUp(ctx, sotto.ReceiptNo(size))
 	if err != nil {
 		return err
@@ -332,4 +363,26 @@ func (d *Desk) catchUp(ctx context.Context) error {
 		d.log.Warn("the database was older than the receipts: what was erased since was erased again", "count", n)
 	}
 	return d.rememberHead(ctx)
+}
+
+// noteIfOlder writes into the signed log that an older database is in force,
+// when a record since then knows more of the audit log than the database does.
+func (d *Desk) noteIfOlder(ctx context.Context, since sotto.ReceiptNo) error {
+	var has int64
+	err := d.DB.Read(ctx, func(tx *db.Tx) (err error) {
+		has, _, err = d.Audit.Head(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for rec, err := range d.Receipts.Since(since) {
+		if err != nil {
+			return err
+		}
+		if rec.AuditSize > has {
+			return d.noteRestore(ctx)
+		}
+	}
+	return nil
 }

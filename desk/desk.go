@@ -185,6 +185,7 @@ func (d *Desk) openParts() (err error) {
 	d.Jobs.Handle(erasure.JobClean, d.Eraser.Clean)
 	d.Jobs.Handle(erasure.JobTell, d.Eraser.TellWaiting)
 	d.Jobs.Handle(privacy.JobErase, d.Rights.RunErasure)
+	d.Jobs.Handle(privacy.JobRequest, d.Rights.RunRequest)
 	d.Jobs.Handle(privacy.JobExport, d.Rights.RunExport)
 	return nil
 }

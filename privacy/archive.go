@@ -172,8 +172,9 @@ func (r *Rights) ExpireExports(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// Recover removes archives without a row: what a crash between an erasure and
-// an archive being written left behind. Call it before the jobs start.
+// Recover brings into order what a crash left: archives without a row go, and
+// open requests for erasure are looked after at once. Call it before the jobs
+// start.
 func (r *Rights) Recover(ctx context.Context) (err error) {
 	defer sotto.Wrap(&err, "privacy.Recover")
 	var orphans []int64
@@ -191,5 +192,16 @@ func (r *Rights) Recover(ctx context.Context) (err error) {
 			_, err = r.c.Blobs.Delete(catalogue.PersonExport, id)
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.c.DB.Write(ctx, func(tx *db.Tx) error {
+		open, err := db.All(tx, db.Int, r.q["OpenErasures"])
+		for _, id := range open {
+			if err == nil {
+				err = r.c.Jobs.Enqueue(tx, JobRequest, id, tx.Now)
+			}
+		}
+		return err
+	})
 }

@@ -2,6 +2,7 @@ package privacy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -122,7 +123,7 @@ func (r *Rights) eraseRequest(ctx context.Context, actor sotto.Actor, id sotto.P
 		return 0, errOnlyAdmin()
 	}
 	err = r.c.DB.Write(ctx, func(tx *db.Tx) error {
-		open, err := db.All(tx, db.Int, "SELECT id FROM request WHERE person_id = $1 AND kind = 'erasure' AND done_at IS NULL", int64(id))
+		open, err := db.All(tx, db.Int, r.q["OpenErasure"], int64(id))
 		if err != nil {
 			return err
 		}
@@ -137,10 +138,54 @@ func (r *Rights) eraseRequest(ctx context.Context, actor sotto.Actor, id sotto.P
 		if !p.ErasedAt.IsZero() {
 			return sotto.Fail(sotto.Gone, "This person was erased already. The receipt says when.")
 		}
-		req, err = r.open(tx, actor, id, Erasure)
-		return err
+		if req, err = r.open(tx, actor, id, Erasure); err != nil {
+			return err
+		}
+		return r.c.Jobs.Enqueue(tx, JobRequest, int64(req), tx.Now.Add(time.Minute))
 	})
 	return req, err
+}
+
+// JobRequest is the job that looks after a request for erasure that whoever
+// made it did not see through: a request does not lapse because a process
+// died. Its handler is Rights.RunRequest.
+const JobRequest = "erase.request"
+
+// RunRequest erases the person of a request that is still open, or closes the
+// request of somebody who is erased. While somebody else is at it, it is asked
+// again.
+func (r *Rights) RunRequest(ctx context.Context, id int64) (err error) {
+	defer sotto.Wrap(&err, "privacy.RunRequest(%d)", id)
+	var who sotto.PersonID
+	var is person.Person
+	var receiptNo int64
+	err = r.c.DB.Read(ctx, func(tx *db.Tx) error {
+		n, err := db.One(tx, db.Int, r.q["WhoseErasure"], id)
+		if err != nil {
+			return err
+		}
+		who = sotto.PersonID(n)
+		if is, err = r.c.People.Load(tx, who); err != nil || is.ErasedAt.IsZero() {
+			return err
+		}
+		receiptNo, err = db.One(tx, db.Int, r.q["ErasureReceipt"], n)
+		return err
+	})
+	switch {
+	case errors.Is(err, db.ErrNone):
+		return nil // closed meanwhile
+	case err != nil && sotto.KindOf(err) == sotto.Gone:
+		return job.Again{After: time.Minute}
+	case err != nil:
+		return err
+	}
+	out := erasure.Outcome{Receipt: sotto.ReceiptNo(receiptNo)}
+	if is.ErasedAt.IsZero() {
+		if out, err = r.c.Eraser.Person(ctx, sotto.Operator(), who, sotto.RequestID(id)); err != nil {
+			return err
+		}
+	}
+	return r.closeErasure(ctx, sotto.RequestID(id), out)
 }
 
 func (r *Rights) closeErasure(ctx context.Context, req sotto.RequestID, out erasure.Outcome) error {

@@ -283,37 +283,6 @@ func TestATombstoneIsAsOldAsItsFirstRecord(t *testing.T) {
 	}
 }
 
-func TestVerifyGrownKnowsEveryEarlierHead(t *testing.T) {
-	cfg := config(t)
-	l := create(t, cfg)
-	type was struct {
-		size int64
-		root [32]byte
-	}
-	var heads []was
-	for range 6 {
-		size, root := l.Head()
-		heads = append(heads, was{size, root})
-		fill(t, l, 2)
-	}
-	for _, h := range heads {
-		if head, err := VerifyGrown(cfg.Dir, l.Key(), h.size, h.root); err != nil || head.Size != 12 {
-			t.Errorf("VerifyGrown(%d) = %d, %v", h.size, head.Size, err)
-		}
-		h.root[3] ^= 1
-		if _, err := VerifyGrown(cfg.Dir, l.Key(), h.size, h.root); err == nil {
-			t.Errorf("VerifyGrown(%d) believes another root", h.size)
-		}
-	}
-	_, root := l.Head()
-	if _, err := VerifyGrown(cfg.Dir, l.Key(), 13, root); err == nil {
-		t.Error("VerifyGrown believes a log that was longer")
-	}
-	if _, err := VerifyGrown(t.TempDir(), "", 0, root); err == nil {
-		t.Error("VerifyGrown believes an empty folder")
-	}
-}
-
 func TestExtendsKnowsEveryEarlierHead(t *testing.T) {
 	cfg := config(t)
 	l := create(t, cfg)

@@ -1,13 +1,11 @@
 package receipt
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -98,48 +96,6 @@ func (l *Log) Extends(size int64, root [32]byte) (err error) {
 		err = damaged("The receipt log is not the one that was known: its history was changed.", nil)
 	}
 	return err
-}
-
-// VerifyGrown is VerifyLog for a reader who knows an earlier head: the log must
-// still begin with the size records whose root was root then. It finds out a
-// log that was put back to an older state, or continued from one. The error is
-// a Rejected, or the reader's own.
-func VerifyGrown(dir, trusted string, size int64, root [32]byte) (Head, error) {
-	head, err := VerifyLog(dir, trusted)
-	if err != nil {
-		return head, err
-	}
-	if head.Size < size {
-		return head, Rejected(fmt.Sprintf("The log ends at %d and reached %d before: records are missing.", head.Size, size))
-	}
-	f, err := os.Open(filepath.Join(dir, logFile))
-	if err != nil {
-		return head, err
-	}
-	length, err := lengthOf(f, size)
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
-	if err == nil {
-		was, n, failed := rootOf(bufio.NewReaderSize(io.LimitReader(f, length), maxLeaf+1), size)
-		if err = failed; err == nil && (n != size || was != root) {
-			err = Rejected("The log is not the one that was known before: its history was changed.")
-		}
-	}
-	return head, errors.Join(err, f.Close())
-}
-
-// lengthOf returns how many bytes the first size records have.
-func lengthOf(f io.Reader, size int64) (length int64, err error) {
-	r := bufio.NewReaderSize(f, maxLeaf+1)
-	for range size {
-		line, err := r.ReadSlice('\n')
-		if err != nil {
-			return length, err
-		}
-		length += int64(len(line))
-	}
-	return length, nil
 }
 
 // read returns record i of t from the disk, and stops the log if the bytes

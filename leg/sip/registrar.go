@@ -153,6 +153,10 @@ func (r *registrar) register(req *sip.Request, tx *sip.ServerTx, c Credentials) 
 	}
 	if changed {
 		if err := r.e.cfg.Phones.Registered(r.e.ctx, c.Device, slices.Clone(l)); err != nil {
+			if r.e.ctx.Err() != nil {
+				reply(503) // we are closing, which is no fault
+				return
+			}
 			r.e.log.Error("sip: registration not stored", "device", int64(c.Device), "err", err)
 			reply(500)
 			return

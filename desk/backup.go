@@ -122,6 +122,7 @@ func Restore(ctx context.Context, cfg Config, src Sources) (r Restored, err erro
 	r.From = m.Receipts
 	if err = d.noteRestore(ctx); err == nil {
 		r.Again, err = d.Eraser.Replay(ctx, sotto.ReceiptNo(m.Receipts))
+		d.caught = err == nil
 	}
 	return r, errors.Join(err, d.Close())
 }
@@ -150,10 +151,36 @@ func openCopy(ctx context.Context, cfg Config, src Sources, m manifest) (d *Desk
 	if err == nil {
 		d, err = open(ctx, cfg)
 	}
+	if err == nil {
+		if err = d.keysFit(ctx); err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(err, empty(cfg.Data))
 	}
 	return d, nil
+}
+
+// keysFit refuses keys that are not those the rows are sealed under: a ring of
+// another desk, or one that was restored itself since and went another way. It
+// opens the people whose keys are the youngest: those differ first.
+func (d *Desk) keysFit(ctx context.Context) error {
+	return d.DB.Read(ctx, func(tx *db.Tx) error {
+		youngest, err := db.All(tx, db.Int, "SELECT id FROM person WHERE key_id IS NOT NULL AND frozen_at IS NULL ORDER BY key_id DESC LIMIT 100")
+		for _, id := range youngest {
+			if err == nil {
+				_, err = d.People.Load(tx, sotto.PersonID(id))
+			}
+			if err != nil && sotto.KindOf(err) == sotto.Gone {
+				err = nil // erased since
+			}
+		}
+		if err != nil {
+			return sotto.FailCause(sotto.Conflict, "These keys do not belong to this backup: name the copy of the keys that was taken with it. Nothing is restored.", err)
+		}
+		return nil
+	})
 }
 
 func empty(dir string) error {
@@ -175,14 +202,20 @@ func readManifest(src Sources) (m manifest, err error) {
 	return m, nil
 }
 
-// copyProof copies the keys and the receipts, and refuses receipts that do not
-// hold everything that was erased since the backup. A record that a crash kept
-// from being signed counts: it may be somebody's erasure.
+// copyProof copies the receipts with the key that signs them, and refuses
+// receipts that do not hold everything that was erased since the backup. A
+// record that a crash kept from being signed counts: it may be somebody's
+// erasure.
 func copyProof(cfg Config, src Sources, m manifest) error {
 	var b Backed
-	err := errors.Join(copyInto(src.Keys, cfg.KeysDir(), &b), copyInto(src.Receipts, cfg.ReceiptsDir(), &b))
+	err := copyInto(src.Receipts, cfg.ReceiptsDir(), &b)
+	if err == nil && absOr(src.Keys) != absOr(cfg.KeysDir()) {
+		if err = os.MkdirAll(cfg.KeysDir(), 0o700); err == nil {
+			err = copyFile(filepath.Join(src.Keys, receiptKey), filepath.Join(cfg.KeysDir(), receiptKey), &b)
+		}
+	}
 	if err != nil {
-		return sotto.FailCause(sotto.Conflict, "The keys or the receipts are not there. Without the receipts nobody knows who was erased since the backup; nothing is restored.", err)
+		return sotto.FailCause(sotto.Conflict, "The receipts are not there. Without them nobody knows who was erased since the backup; nothing is restored.", err)
 	}
 	log, err := receipt.Open(cfg.receipts())
 	if err == nil {
@@ -206,11 +239,19 @@ func (m manifest) root() (root [32]byte) {
 	return root // no log has the zero root
 }
 
-// copyData copies the files and, last and at once, the rows: a folder that a
-// crash left half copied has no desk in it.
+// copyData copies the files, then the keys, and last and at once the rows: a
+// folder that a crash left half copied does not open.
 func copyData(cfg Config, src Sources) error {
 	var b Backed
 	if err := copyInto(filepath.Join(src.Data, "blobs"), cfg.BlobsDir(), &b); err != nil {
+		return err
+	}
+	if absOr(src.Keys) != absOr(cfg.KeysDir()) {
+		if err := os.Remove(filepath.Join(cfg.KeysDir(), receiptKey)); err != nil {
+			return err
+		}
+	}
+	if err := copyInto(src.Keys, cfg.KeysDir(), &b); err != nil {
 		return err
 	}
 	if cfg.DatabaseURL != "" {
@@ -350,6 +391,7 @@ func (d *Desk) checkHead(ctx context.Context) error {
 func (d *Desk) catchUp(ctx context.Context) error {
 	size, _, err := d.knownHead(ctx)
 	if now, _ := d.Receipts.Head(); err != nil || now == size {
+		d.caught = err == nil
 		return err
 	}
 	if err := d.noteIfOlder(ctx, sotto.ReceiptNo(size)); err != nil {
@@ -362,6 +404,7 @@ func (d *Desk) catchUp(ctx context.Context) error {
 	if n > 0 {
 		d.log.Warn("the database was older than the receipts: what was erased since was erased again", "count", n)
 	}
+	d.caught = true
 	return d.rememberHead(ctx)
 }
 

@@ -56,10 +56,11 @@ type Desk struct {
 	Rights     *privacy.Rights
 	Retention  *retention.Retention
 
-	cfg  Config
-	log  *slog.Logger
-	lock *os.File
-	out  *outbound.Client
+	cfg    Config
+	log    *slog.Logger
+	lock   *os.File
+	out    *outbound.Client
+	caught bool // the database has everything the signed log has
 }
 
 // Init makes an empty desk in cfg's folders. It refuses a folder that already
@@ -236,7 +237,7 @@ func (d *Desk) Close() (err error) {
 		defer cancel()
 		err = errors.Join(err, d.Recordings.Stop(ctx))
 	}
-	if d.Receipts != nil && d.DB != nil && d.Retention != nil {
+	if d.caught {
 		err = errors.Join(err, d.rememberHead(context.Background()))
 	}
 	if d.Receipts != nil {

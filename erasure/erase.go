@@ -70,6 +70,7 @@ func New(c Config) *Eraser { return &Eraser{c: c, q: db.Parse(statements)} }
 // Outcome is what an erasure came to.
 type Outcome struct {
 	Erasure    int64
+	Person     sotto.PersonID  // who was erased; 0 for a ticket or a recording
 	Request    sotto.RequestID // who asked; 0 for none
 	Receipt    sotto.ReceiptNo
 	Unreadable time.Duration // from the order until nothing could be read
@@ -117,7 +118,7 @@ func (e *Eraser) Shred(ctx context.Context, actor sotto.Actor, id sotto.PersonID
 	if err = e.destroy(context.WithoutCancel(ctx), r); err != nil {
 		return out, nil, err
 	}
-	out.Erasure, out.Request, out.Unreadable = r.id, r.request, time.Since(began)
+	out.Erasure, out.Person, out.Request, out.Unreadable = r.id, r.person, r.request, time.Since(began)
 	r.began = began
 	return out, r, nil
 }
@@ -229,7 +230,7 @@ func (e *Eraser) run(ctx context.Context, id int64) (out Outcome, err error) {
 	if err != nil {
 		return out, err
 	}
-	out.Erasure, out.Request = id, r.request
+	out.Erasure, out.Person, out.Request = id, r.person, r.request
 	if r.state == stateDone {
 		out.Receipt = r.receipt
 		return out, nil

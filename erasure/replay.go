@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -105,11 +106,21 @@ func (e *Eraser) finishAll(ctx context.Context, runs []*Run) error {
 }
 
 // destroyAgain destroys the keys that came back. An older ring may never have
-// had some of them.
+// had some of them: their numbers are used up all the same.
 func (e *Eraser) destroyAgain(keys []sotto.KeyID) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	if err := e.c.Ring.Reserve(slices.Max(keys)); err != nil {
+		return err
+	}
 	var back []sotto.KeyID
 	for _, k := range keys {
-		if gone, err := e.c.Ring.Destroyed(k); err == nil && !gone {
+		gone, err := e.c.Ring.Destroyed(k)
+		if err != nil {
+			return err
+		}
+		if !gone {
 			back = append(back, k)
 		}
 	}

@@ -190,6 +190,26 @@ func (r *Ring) Destroy(ids ...sotto.KeyID) (err error) {
 	return r.file.Sync()
 }
 
+// Reserve sees to it that no key up to number upTo is given out any more. Those
+// the ring never had count as destroyed: an older copy of the ring does not
+// give the number of a key that was destroyed since to somebody else.
+func (r *Ring) Reserve(upTo sotto.KeyID) (err error) {
+	defer sotto.Wrap(&err, "keyring.Reserve(%d)", upTo)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if int64(upTo) <= r.slots {
+		return nil
+	}
+	if err := r.file.Truncate((int64(upTo) + 1) * slotSize); err != nil {
+		return err
+	}
+	if err := r.file.Sync(); err != nil {
+		return err
+	}
+	r.slots, r.unused = int64(upTo), int64(upTo)
+	return nil
+}
+
 // Destroyed reports whether the key is gone.
 func (r *Ring) Destroyed(id sotto.KeyID) (bool, error) {
 	r.mu.RLock()

@@ -489,3 +489,34 @@ func TestCopyOpensWhileTheRingRotates(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestReservedNumbersAreNeverGivenOut(t *testing.T) {
+	r, dir := newRing(t)
+	first := newKey(t, r)
+	name, err := r.SealText(first, catalogue.PersonName, 7, "Ada Example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const upTo = 1000
+	for _, n := range []sotto.KeyID{upTo, 3} { // less than there are changes nothing
+		if err := r.Reserve(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if id := newKey(t, r); id <= upTo {
+			t.Errorf("key %d was given out", id)
+		}
+		if gone, err := r.Destroyed(upTo); !gone || err != nil {
+			t.Errorf("key %d is destroyed: %v, %v", upTo, gone, err)
+		}
+		if got, err := r.OpenText(name, catalogue.PersonName, 7); err != nil || got != "Ada Example" {
+			t.Errorf("what was sealed before opens as %q, %v", got, err)
+		}
+		if err := r.Rotate(); err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Close()
+		r = openRing(t, dir)
+	}
+}

@@ -115,7 +115,7 @@ func (r *Rights) Erase(ctx context.Context, actor sotto.Actor, id sotto.PersonID
 	if out, err = r.c.Eraser.Person(ctx, actor, id, req); err != nil {
 		return out, err
 	}
-	return out, r.closeErasure(ctx, req, out)
+	return out, r.closeErasure(ctx, id, out)
 }
 
 func (r *Rights) eraseRequest(ctx context.Context, actor sotto.Actor, id sotto.PersonID) (req sotto.RequestID, err error) {
@@ -185,14 +185,23 @@ func (r *Rights) RunRequest(ctx context.Context, id int64) (err error) {
 			return err
 		}
 	}
-	return r.closeErasure(ctx, sotto.RequestID(id), out)
+	return r.closeErasure(ctx, who, out)
 }
 
-func (r *Rights) closeErasure(ctx context.Context, req sotto.RequestID, out erasure.Outcome) error {
+// closeErasure closes what is open of a person's requests for erasure.
+func (r *Rights) closeErasure(ctx context.Context, id sotto.PersonID, out erasure.Outcome) error {
 	if len(out.Incomplete) > 0 {
 		return nil // stays open until every recipient has confirmed
 	}
-	return r.c.DB.Write(ctx, func(tx *db.Tx) error { return r.done(tx, req, "done", out.Receipt) })
+	return r.c.DB.Write(ctx, func(tx *db.Tx) error {
+		open, err := db.All(tx, db.Int, r.q["OpenErasure"], int64(id))
+		for _, req := range open {
+			if err == nil {
+				err = r.done(tx, sotto.RequestID(req), "done", out.Receipt)
+			}
+		}
+		return err
+	})
 }
 
 // JobErase is the job that finishes an erasure in the background; its handler
@@ -236,8 +245,8 @@ func (r *Rights) RunErasure(ctx context.Context, id int64) error {
 	if len(out.Incomplete) > 0 {
 		return job.Again{After: time.Minute}
 	}
-	if out.Request == 0 {
+	if out.Person == 0 {
 		return nil
 	}
-	return r.closeErasure(ctx, out.Request, out)
+	return r.closeErasure(ctx, out.Person, out)
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"sotto/db"
+	"sotto/db/dbtest"
 	"sotto/desk"
 	"sotto/person"
 	"sotto/sottotest"
@@ -62,6 +63,18 @@ func copyDatabase(t *testing.T, from string) string {
 	t.Cleanup(func() { adminExec(t, from, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
 	u.Path = "/" + name
 	return u.String()
+}
+
+// emptyDatabase makes another database on the server, dropped when the test
+// ends.
+func emptyDatabase(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/postgres"
+	return dbtest.Fresh(t, u.String())
 }
 
 // admin connects to the server beside the desk's own database.

@@ -37,7 +37,7 @@ const asChild = "SOTTO_TEST_CANARY_CHILD"
 func TestMain(m *testing.M) {
 	if path := os.Getenv(asChild); path != "" {
 		if err := obey(path); err != nil {
-			fmt.Println("failed:", err)
+			fmt.Fprintln(os.Stderr, "failed:", err)
 			os.Exit(1)
 		}
 		os.Exit(0)
@@ -57,6 +57,7 @@ type orders struct {
 	OnCall        []int // indexes of people who are on the telephone meanwhile
 	Hands         int
 	Shuffle       uint64
+	Restore       *desk.Sources // instead of all that
 }
 
 func (o orders) config() (desk.Config, io.Closer, error) {
@@ -81,6 +82,14 @@ func obey(path string) (err error) {
 		return err
 	}
 	ctx := context.Background()
+	if o.Restore != nil {
+		fmt.Println("restoring")
+		_, err := desk.Restore(ctx, cfg, *o.Restore)
+		if err = errors.Join(err, log.Close()); err == nil {
+			fmt.Println("done")
+		}
+		return err
+	}
 	d, err := desk.Open(ctx, cfg)
 	if err != nil {
 		return err

@@ -103,6 +103,8 @@ func Open(ctx context.Context, cfg Config) (d *Desk, err error) {
 	if err := d.recover(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
+	receipts, _ := d.Receipts.Head()
+	d.log.Debug("the desk is open", "database", string(d.DB.Dialect()), "receipt", receipts)
 	return d, nil
 }
 

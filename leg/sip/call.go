@@ -46,20 +46,21 @@ type Call struct {
 	ended chan struct{}
 
 	// the actor's own
-	d       dialog
-	phase   phase
-	sess    session
-	timer   sessionTimer
-	confirm *confirm     // a 2xx of ours that has no ACK yet
-	waiters []chan error // callers of Answer
-	invite  inviteIn     // a call to us: the INVITE we owe an answer
-	dial    *dialOut     // a call of ours
-	asking  bool         // our re-INVITE is not answered
-	byeOwed bool         // ended before the ACK: BYE when it comes
-	audible time.Time    // since when the peer should be heard
-	watch   *time.Timer  // looks whether it is
-	updates bool         // the peer takes UPDATE
-	held    []held       // requests that came too early
+	d         dialog
+	phase     phase
+	sess      session
+	timer     sessionTimer
+	confirm   *confirm     // a 2xx of ours that has no ACK yet
+	waiters   []chan error // callers of Answer
+	invite    inviteIn     // a call to us: the INVITE we owe an answer
+	dial      *dialOut     // a call of ours
+	asking    bool         // our re-INVITE is not answered
+	byeOwed   bool         // ended before the ACK: BYE when it comes
+	audible   time.Time    // since when the peer should be heard
+	watch     *time.Timer  // looks whether it is
+	updates   bool         // the peer takes UPDATE
+	withdrawn bool         // its CANCEL came before it
+	held      []held       // requests that came too early
 }
 
 // noSeq is no CSeq number.
@@ -96,6 +97,7 @@ func (c *Call) start() bool {
 		e.calls[c.tag] = c
 		if !c.out {
 			e.invites[c.id+"|"+c.d.remoteTag] = c
+			c.withdrawn = e.meet(c)
 		}
 	}
 	e.mu.Unlock()

@@ -140,12 +140,13 @@ type Endpoint struct {
 	work    sync.WaitGroup
 	readers sync.WaitGroup // of the sockets; they end last
 
-	mu      sync.Mutex
-	calls   map[string]*Call           // by our tag
-	invites map[string]*Call           // calls to us, by Call-ID and the caller's tag
-	streams map[*stream]struct{}       // connections to us
-	byAddr  map[netip.AddrPort]*stream // the same by the peer's address
-	locals  map[netip.Addr]netip.Addr  // our address towards a host
+	mu        sync.Mutex
+	calls     map[string]*Call           // by our tag
+	invites   map[string]*Call           // calls to us, by Call-ID and the caller's tag
+	withdrawn map[string]*withdrawal     // CANCELs that came before their call
+	streams   map[*stream]struct{}       // connections to us
+	byAddr    map[netip.AddrPort]*stream // the same by the peer's address
+	locals    map[netip.Addr]netip.Addr  // our address towards a host
 
 	workers chan struct{} // bounds look-ups of passwords at one time
 
@@ -172,15 +173,16 @@ func Open(cfg Config) (_ *Endpoint, err error) {
 	}
 	e := &Endpoint{
 		cfg: cfg, log: cfg.Log,
-		nonces:  digest.NewNonces(cfg.Timers.NonceLife, cfg.Clock),
-		budget:  newBudget(cfg.Limits),
-		calls:   make(map[string]*Call),
-		invites: make(map[string]*Call),
-		streams: make(map[*stream]struct{}),
-		byAddr:  make(map[netip.AddrPort]*stream),
-		locals:  make(map[netip.Addr]netip.Addr),
-		workers: make(chan struct{}, 32),
-		done:    make(chan struct{}),
+		nonces:    digest.NewNonces(cfg.Timers.NonceLife, cfg.Clock),
+		budget:    newBudget(cfg.Limits),
+		calls:     make(map[string]*Call),
+		invites:   make(map[string]*Call),
+		withdrawn: make(map[string]*withdrawal),
+		streams:   make(map[*stream]struct{}),
+		byAddr:    make(map[netip.AddrPort]*stream),
+		locals:    make(map[netip.Addr]netip.Addr),
+		workers:   make(chan struct{}, 32),
+		done:      make(chan struct{}),
 	}
 	e.reg = newRegistrar(e)
 	rand.Read(e.secret[:])

@@ -121,12 +121,12 @@ func (e *Endpoint) judge(b []byte, h hop, s *stream) (pass bool) {
 // judgeCancel answers the CANCEL of a call that is there (RFC 3261 9.2). The
 // library sees the others: its call may still be on the way to us.
 func (e *Endpoint) judgeCancel(m *message.Message, h hop, s *stream, who rank) bool {
-	c := e.invited(m.ID, m.FromTag, m.Branch)
-	switch {
-	case who == nobody:
+	if who == nobody {
 		e.turnAway(m, h, s, 481)
 		return false
-	case c == nil || c.inviter != h.addr.Addr():
+	}
+	c := e.invitedOrWithdrawn(m.ID, m.FromTag, m.Branch)
+	if c == nil || c.inviter != h.addr.Addr() {
 		return true
 	}
 	e.write(message.Response(m, 200, h.addr, c.tag, nil), m, h, s)

@@ -82,7 +82,12 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, o origin) {
 		respond(req, tx, 503, c.tag, nil, "Retry-After: "+strconv.Itoa(2+rand.IntN(8)))
 		return
 	}
-	c.mail.post(func() { c.begin(req, tx) })
+	c.mail.post(func() {
+		c.begin(req, tx)
+		if c.withdrawn {
+			c.giveUpInvite()
+		}
+	})
 	if !tx.OnCancel(func(*sip.Request) { c.mail.post(c.cancelled) }) {
 		c.mail.post(c.cancelled)
 	}

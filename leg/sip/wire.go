@@ -156,8 +156,12 @@ func (e *Endpoint) lateCancel(req *sip.Request, tx *sip.ServerTx) {
 			c.mail.post(c.giveUpInvite)
 			return
 		}
+		if e.wasMet(get(req, "call-id"), from, branch) {
+			respond(req, tx, 200, newTag(), nil)
+			return
+		}
 		select {
-		case <-time.After(holdFor / 5):
+		case <-time.After(withdrawnWait):
 		case <-e.ctx.Done():
 		}
 	}

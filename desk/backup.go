@@ -120,7 +120,7 @@ func Restore(ctx context.Context, cfg Config, src Sources) (r Restored, err erro
 		return r, err
 	}
 	r.From = m.Receipts
-	if err = d.noteRestore(ctx); err == nil {
+	if err = d.noteRestore(ctx, m.Receipts); err == nil {
 		r.Again, err = d.Eraser.Replay(ctx, sotto.ReceiptNo(m.Receipts))
 		d.caught = err == nil
 	}
@@ -128,10 +128,13 @@ func Restore(ctx context.Context, cfg Config, src Sources) (r Restored, err erro
 }
 
 // noteRestore writes into the signed log that an older audit log is in force
-// from here on, and which: what was anchored beyond it is gone with the desk
-// that was replaced.
-func (d *Desk) noteRestore(ctx context.Context) error {
+// from here on, and which: what was anchored by the receipt from and later is gone
+// with the desk that was replaced.
+func (d *Desk) noteRestore(ctx context.Context, from int64) error {
 	rec := receipt.Record{Kind: receipt.Restore}
+	if from > 0 {
+		rec.Thing, rec.ThingID = "receipt", from
+	}
 	err := d.DB.Read(ctx, func(tx *db.Tx) (err error) {
 		rec.AuditSize, rec.AuditHead, err = d.Audit.Head(tx)
 		return err
@@ -409,22 +412,20 @@ func (d *Desk) catchUp(ctx context.Context) error {
 }
 
 // noteIfOlder writes into the signed log that an older database is in force,
-// when a record since then knows more of the audit log than the database does.
+// when a record since then anchors what its audit log does not have: more
+// entries, or others.
 func (d *Desk) noteIfOlder(ctx context.Context, since sotto.ReceiptNo) error {
-	var has int64
-	err := d.DB.Read(ctx, func(tx *db.Tx) (err error) {
-		has, _, err = d.Audit.Head(tx)
-		return err
-	})
-	if err != nil {
-		return err
-	}
 	for rec, err := range d.Receipts.Since(since) {
 		if err != nil {
 			return err
 		}
-		if rec.AuditSize > has {
-			return d.noteRestore(ctx)
+		if rec.AuditSize == 0 {
+			continue
+		}
+		if err := d.Audit.VerifyAnchor(ctx, rec.AuditSize, rec.AuditHead); sotto.KindOf(err) == sotto.Conflict {
+			return d.noteRestore(ctx, int64(since))
+		} else if err != nil {
+			return err
 		}
 	}
 	return nil

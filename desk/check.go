@@ -42,8 +42,8 @@ func (d *Desk) checkAudit(ctx context.Context) (wrong []string, err error) {
 		if err != nil {
 			return wrong, err
 		}
-		if rec.Kind == receipt.Restore { // the entries beyond it were those of the desk it replaced
-			anchors = slices.DeleteFunc(anchors, func(a receipt.Record) bool { return a.AuditSize > rec.AuditSize })
+		if rec.Kind == receipt.Restore { // what was anchored meanwhile were entries of the desk it replaced
+			anchors = slices.DeleteFunc(anchors, func(a receipt.Record) bool { return int64(a.No) >= rec.ThingID })
 		}
 		if rec.AuditSize > 0 {
 			anchors = append(anchors, rec)

@@ -18,8 +18,10 @@ func (r Record) check() error {
 		return sotto.FailField("At", "The record needs a time between the years 1970 and 9999.")
 	case r.No < 0 || r.Subject < 0 || r.Request < 0 || r.Actor < 0:
 		return sotto.FailField("Subject", "Ids in a record are never negative.")
-	case r.Thing != "" && r.Thing != "ticket" && r.Thing != "recording", (r.Thing == "") != (r.ThingID == 0), r.ThingID < 0:
+	case r.Thing != "" && r.Thing != "ticket" && r.Thing != "recording" && r.Thing != "receipt", (r.Thing == "") != (r.ThingID == 0), r.ThingID < 0:
 		return sotto.FailField("Thing", "The thing deleted is a ticket or a recording with its number, or nothing.")
+	case (r.Thing == "receipt") && r.Kind != Restore:
+		return sotto.FailField("Thing", "Only a restore goes back to a receipt.")
 	case r.Kind == Erasure && r.Subject == 0:
 		return sotto.FailField("Subject", "The record of an erasure needs the person it is about.")
 	case r.Kind == Anchor && len(r.AuditHead) == 0:

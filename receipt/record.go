@@ -58,8 +58,8 @@ type Record struct {
 	At         time.Time       // UTC, kept in milliseconds; Append sets a zero At
 	Kind       Kind
 	Subject    sotto.PersonID // whom it is about; 0 when nobody, never 0 for an erasure
-	Thing      string         // what was deleted, when it was no person: "ticket" or "recording"; else ""
-	ThingID    int64          // its number
+	Thing      string         // what was deleted, when it was no person: "ticket" or "recording"; "receipt" for a Restore; else ""
+	ThingID    int64          // its number; of a Restore: the first record that the restored database does not know
 	Request    sotto.RequestID
 	Actor      sotto.PersonID // who did it; 0 is the desk itself
 	Keys       []sotto.KeyID  // destroyed

@@ -123,6 +123,7 @@ func TestEncodeRefusesRecordsThatBreakARule(t *testing.T) {
 		{"short commitment", "Commitment", func(r *Record) { r.Commitment = r.Commitment[1:] }},
 		{"short tombstone", "Tombstones", func(r *Record) { r.Tombstones[1] = nil }},
 		{"unknown thing", "Thing", func(r *Record) { r.Thing = "diary" }},
+		{"receipt without a restore", "Thing", func(r *Record) { r.Thing, r.ThingID = "receipt", 3 }},
 		{"thing without number", "Thing", func(r *Record) { r.ThingID = 0 }},
 		{"number without thing", "Thing", func(r *Record) { r.Thing = "" }},
 		{"negative key", "Keys", func(r *Record) { r.Keys[0] = -1 }},

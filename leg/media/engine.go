@@ -56,6 +56,7 @@ type Engine struct {
 	schedule *schedule
 	readers  readers // of this operating system
 	work     sync.WaitGroup
+	hands    hands
 	ids      atomic.Uint64 // of ports, prompts and strings of digits
 
 	// mu guards who sits where. It is taken before Port.mu and socket.mu, and
@@ -231,7 +232,7 @@ type Stats struct {
 	Sockets    int               // sockets bound now
 	SinkPanics uint64            // taps taken down because Push panicked
 	SlowPushes uint64            // calls of Push that took more than 20 ms
-	Panics     uint64            // ports closed because their packet made us panic
+	Panics     uint64            // ports closed, or packets lost, because a packet made us panic
 	LateFrames uint64            // prompt frames skipped after a stall
 	LostDigits uint64            // digits nobody read in time
 }

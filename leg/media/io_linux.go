@@ -179,16 +179,20 @@ type datagram struct {
 // outbox gathers datagrams and sends them in few system calls, one for each
 // socket. One goroutine uses it.
 type outbox struct {
-	e    *Engine
-	n    int
-	box  [batch]datagram
-	msgs [batch]message
+	e     *Engine
+	n     int
+	box   [batch]datagram
+	msgs  [batch]message
+	wires parcels
 }
 
 func newOutbox(e *Engine) *outbox { return &outbox{e: e} }
 
 // slot returns the buffer of the next datagram, from s to d. commit ends it.
 func (o *outbox) slot(s *socket, d *dest) []byte {
+	if s.wire != nil {
+		return o.wires.slot(s.wire)
+	}
 	if o.n == batch {
 		o.flush()
 	}
@@ -199,6 +203,10 @@ func (o *outbox) slot(s *socket, d *dest) []byte {
 
 // commit says how long the datagram of the last slot is.
 func (o *outbox) commit(n int) {
+	if o.wires.open {
+		o.wires.commit(n)
+		return
+	}
 	g := &o.box[o.n]
 	g.iov.Base = &g.data[0]
 	g.iov.SetLen(n)
@@ -207,6 +215,7 @@ func (o *outbox) commit(n int) {
 
 // flush sends everything gathered, in order for each socket.
 func (o *outbox) flush() {
+	o.wires.flush(&o.e.counters)
 	for i := range o.n {
 		s := o.box[i].s
 		if s == nil {

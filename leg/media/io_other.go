@@ -68,21 +68,29 @@ func (c *conn) send(d *dest, b []byte) error {
 
 // outbox sends one datagram at a time. One goroutine uses it.
 type outbox struct {
-	e    *Engine
-	s    *socket
-	to   dest
-	data [maxDatagram + 1]byte
+	e     *Engine
+	s     *socket
+	to    dest
+	data  [maxDatagram + 1]byte
+	wires parcels
 }
 
 func newOutbox(e *Engine) *outbox { return &outbox{e: e} }
 
 // slot returns the buffer of the next datagram, from s to d. commit sends it.
 func (o *outbox) slot(s *socket, d *dest) []byte {
+	if s.wire != nil {
+		return o.wires.slot(s.wire)
+	}
 	o.s, o.to = s, *d
 	return o.data[:]
 }
 
 func (o *outbox) commit(n int) {
+	if o.wires.open {
+		o.wires.commit(n)
+		return
+	}
 	if o.s.conn.send(&o.to, o.data[:n]) != nil {
 		o.e.counters.sendFailed.Add(1)
 		return
@@ -90,7 +98,7 @@ func (o *outbox) commit(n int) {
 	o.e.counters.out.Add(1)
 }
 
-func (o *outbox) flush() {}
+func (o *outbox) flush() { o.wires.flush(&o.e.counters) }
 
 // readers has one goroutine for each socket.
 type readers struct{ work sync.WaitGroup }

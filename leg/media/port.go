@@ -65,6 +65,9 @@ func (p *Port) Local() netip.AddrPort { return p.s.local }
 func (p *Port) Connect(r Remote) (err error) {
 	defer sotto.Wrap(&err, "media.Connect")
 	r.Addr = unmap(r.Addr)
+	if p.s.wire != nil {
+		r.Addr = p.e.beyond()
+	}
 	if err := r.check(p.e.cfg.Addr); err != nil {
 		return err
 	}
@@ -146,7 +149,7 @@ func (p *Port) sayNothing(now time.Duration) {
 	for i := range n {
 		b[headerLen+i] = p.remote.Law.Silence()
 	}
-	if p.s.conn.send(&p.dest, b[:headerLen+n]) != nil {
+	if p.s.send(&p.dest, b[:headerLen+n]) != nil {
 		p.e.counters.sendFailed.Add(1)
 		return
 	}

@@ -28,6 +28,7 @@ const (
 // their party.
 type socket struct {
 	conn  *conn
+	wire  Wire // instead of conn, for the one port of a party without a socket
 	local netip.AddrPort
 	base  bool
 	limit int // ports it takes

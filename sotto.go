@@ -24,6 +24,15 @@ type LegID int64
 // LineID names one number, with its greeting, hours and recording policy.
 type LineID int64
 
+// GroupID names one group of agents.
+type GroupID int64
+
+// MenuID names one menu a caller chooses from with keys.
+type MenuID int64
+
+// ScheduleID names opening hours that several lines may share.
+type ScheduleID int64
+
 // TicketID is the number people read aloud: "ticket 4711".
 type TicketID int64
 

@@ -61,6 +61,7 @@ const (
 	Statement  Source = "statement"
 	Line       Source = "line"
 	Greeting   Source = "greeting"
+	Schedule   Source = "schedule"
 	Menu       Source = "menu"
 	Group      Source = "group"
 	Queue      Source = "queue"
@@ -77,7 +78,7 @@ const (
 func Sources() []Source {
 	return []Source{
 		Person, Address, Objection, Agent, Device, Session, Token, Ticket, Comment, Attachment, Call, Consent, Recording,
-		Statement, Line, Greeting, Menu, Group, Queue, Setting, Request, Erasure, Exported, Hold, Backup, Chain,
+		Statement, Line, Greeting, Schedule, Menu, Group, Queue, Setting, Request, Erasure, Exported, Hold, Backup, Chain,
 	}
 }
 

@@ -62,24 +62,53 @@ func staff() []Table {
 func lines() []Table {
 	return []Table{
 		{
+			Name: "schedule", Owner: "line", What: "one row for each opening hours that lines go by",
+			Columns: []Column{
+				nobody("id", "primary key"), nobody("name", "what the desk calls them"), nobody("time_zone", "where the opening hours count"),
+				nobody("created_at", "since when they exist"), nobody("updated_at", "when they last changed"),
+			},
+		},
+		{
+			Name: "schedule_span", Owner: "line", What: "one row for each span of a week that a schedule is open", Parent: "schedule_id→schedule",
+			Columns: []Column{
+				nobody("schedule_id", "which schedule"), nobody("weekday", "0 is Sunday"),
+				nobody("opens", "minutes after midnight"), nobody("closes", "minutes after midnight"),
+			},
+		},
+		{
+			Name: "holiday", Owner: "line", What: "one row for each stretch of days a schedule is closed", Parent: "schedule_id→schedule",
+			Columns: []Column{
+				nobody("id", "primary key"), nobody("schedule_id", "which schedule"), nobody("name", "the holiday's name"),
+				nobody("first_day", "the first closed day"), nobody("last_day", "the last closed day"),
+			},
+			Indexes: []string{"holiday_schedule"},
+		},
+		{
 			Name: "line", Owner: "line", What: "one row for each number of the desk",
 			Columns: []Column{
-				nobody("id", "primary key"), nobody("number", "the desk's own number"), nobody("name", "what the desk calls the line"),
-				nobody("locale", "the language the line speaks first"), nobody("consent", "always, opt-in, opt-out or never"),
-				nobody("voicemail", "whether messages are taken"), nobody("ring_seconds", "how long one agent is rung"),
-				nobody("wait_seconds", "how long a caller waits at most"),
-				nobody("time_zone", "where the opening hours count"), nobody("keep_call_days", "automatic deletion of recorded calls; NULL is never"),
+				nobody("id", "primary key"), nobody("kind", "phone, sip-in or digital"), nobody("number", "the desk's own number"),
+				nobody("name", "what the desk calls the line"), nobody("brand", "in whose name the line answers, a company's or a product's"),
+				nobody("locale", "the language the line speaks first"), nobody("voice", "whether it takes calls"), nobody("sms", "whether it takes texts"),
+				nobody("secure_media", "whether calls must be encrypted"), nobody("outbound", "whether agents may call from it"),
+				nobody("caller_id", "the company's number that is shown"), nobody("consent", "always, opt-in, opt-out or never"),
+				nobody("keep_call_days", "automatic deletion of recorded calls; NULL is never"),
 				nobody("keep_voicemail_days", "automatic deletion of voice messages; NULL is never"),
+				nobody("priority", "whether its callers go before others"), nobody("menu_id", "the menu a caller hears"),
+				nobody("schedule_id", "when it is open; NULL is always"), nobody("time_zone", "where it is, when it has no schedule"),
+				nobody("ring_seconds", "how long one agent is rung"), nobody("wait_seconds", "how long a caller waits at most"),
+				nobody("max_queue", "how many callers wait at most"), nobody("announce_wait", "whether callers hear the average wait"),
+				nobody("announce_position", "whether callers hear their place"), nobody("callback", "whether callers may ask to be called back"),
+				nobody("wrap_up", "whether agents have time after a call"), nobody("wrap_up_seconds", "how much at most; 0 is no limit"),
+				nobody("voicemail", "whether messages are taken"), nobody("overflow", "a number of a company's, as an answering service, in hours"),
+				nobody("overflow_closed", "a number of a company's, as an answering service, out of hours"),
+				nobody("failover", "a number of a company's, for when the desk is down"),
 				nobody("created_at", "since when the line exists"), nobody("updated_at", "when it last changed"), nobody("deleted_at", "since when it takes no calls"),
 			},
 			Indexes: []string{"line_number"},
 		},
 		{
-			Name: "line_hours", Owner: "line", What: "one row for each span a line is open; none at all is always open",
-			Columns: []Column{
-				nobody("line_id", "which line"), nobody("weekday", "0 is Sunday"),
-				nobody("opens", "minutes after midnight"), nobody("closes", "minutes after midnight"),
-			},
+			Name: "line_group", Owner: "line", What: "one row for each group a line rings, in order", Parent: "line_id→line",
+			Columns: []Column{nobody("line_id", "which line"), nobody("place", "0 is the primary group"), nobody("group_id", "which group")},
 		},
 		{
 			Name: "greeting", Owner: "line", What: "one row for each sound file an administrator put on a line", Edges: []Edge{{Name: "staff", Path: "greeting.uploaded_by", As: Staff, Fate: RowStays}},

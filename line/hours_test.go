@@ -11,6 +11,8 @@ func TestOpenGoesByTheClockOnTheWall(t *testing.T) {
 	office := Hours{Zone: "Europe/Paris", Spans: []Span{
 		{time.Monday, 9 * 60, 12 * 60}, {time.Monday, 14 * 60, 18 * 60}, {time.Sunday, 2 * 60, 3 * 60}, {time.Saturday, 20 * 60, 24 * 60},
 	}}
+	bank := Hours{Zone: "Europe/Paris", Spans: []Span{{time.Thursday, 0, 1440}, {time.Friday, 0, 1440}, {time.Saturday, 0, 1440}},
+		Holidays: []Holiday{{Name: "Noël", First: "2026-12-25", Last: "2026-12-25"}}}
 	at := func(zone, text string) time.Time {
 		loc, err := time.LoadLocation(zone)
 		if err != nil {
@@ -47,6 +49,10 @@ func TestOpenGoesByTheClockOnTheWall(t *testing.T) {
 		{"the hour the first time", office, at("UTC", "2026-10-25 00:30:00"), true},
 		{"the hour the second time", office, at("UTC", "2026-10-25 01:30:00"), true},
 		{"after both", office, at("UTC", "2026-10-25 02:00:00"), false},
+		{"the last second before a holiday", bank, at("Europe/Paris", "2026-12-24 23:59:59"), true},
+		{"a holiday's first second", bank, at("Europe/Paris", "2026-12-25 00:00:00"), false},
+		{"a holiday's last second", bank, at("Europe/Paris", "2026-12-25 23:59:59"), false},
+		{"the first second after", bank, at("UTC", "2026-12-25 23:00:00"), true},
 		{"a zone that cannot be read counts as UTC", Hours{Zone: "Nowhere", Spans: []Span{{time.Monday, 600, 660}}}, at("UTC", "2026-01-05 10:30:00"), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,6 +78,11 @@ func TestHoursThatCannotBeMeantAreRefused(t *testing.T) {
 		{"no length", Hours{Zone: "UTC", Spans: []Span{{1, 600, 600}}}, "hours"},
 		{"beyond midnight", Hours{Zone: "UTC", Spans: []Span{{1, 600, 1441}}}, "hours"},
 		{"overlapping", Hours{Zone: "UTC", Spans: []Span{{1, 600, 700}, {1, 540, 601}}}, "hours"},
+		{"a nameless holiday", Hours{Zone: "UTC", Holidays: []Holiday{{First: "2026-12-25", Last: "2026-12-25"}}}, "name"},
+		{"a day that is none", Hours{Zone: "UTC", Holidays: []Holiday{{Name: "x", First: "2026-02-30", Last: "2026-03-01"}}}, "start_date"},
+		{"a holiday that ends first", Hours{Zone: "UTC", Holidays: []Holiday{{Name: "x", First: "2026-12-25", Last: "2026-12-24"}}}, "end_date"},
+		{"a holiday of years", Hours{Zone: "UTC", Holidays: []Holiday{{Name: "x", First: "2026-12-25", Last: "2028-12-24"}}}, "end_date"},
+		{"OK: a day", Hours{Zone: "UTC", Holidays: []Holiday{{Name: "Noël", First: "2026-12-25", Last: "2026-12-25"}}}, ""},
 		{"OK: touching", Hours{Zone: "UTC", Spans: []Span{{1, 600, 700}, {1, 540, 600}}}, ""},
 		{"OK: the whole week", Hours{Zone: "Asia/Kathmandu", Spans: []Span{{0, 0, 1440}, {6, 0, 1440}}}, ""},
 	} {

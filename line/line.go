@@ -2,8 +2,8 @@
 // what it says, how it asks about recording, and how long it keeps what it
 // recorded.
 //
-// It owns the tables line, line_hours and greeting and the blob class
-// greeting. A line belongs to the desk; nothing in it is about a person but
+// It owns the tables line, line_group, schedule, schedule_span, holiday and
+// greeting and the blob class greeting. A line belongs to the desk; nothing in it is about a person but
 // who uploaded a sound. Package flow asks it who was called and what to play,
 // package route whether it is open, package retention how long to keep.
 package line
@@ -12,6 +12,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,17 +26,6 @@ import (
 //go:embed line.sql
 var statements string
 
-// Consent is how a line asks about recording.
-type Consent string
-
-// The ways. The caller decides with key 3.
-const (
-	Always Consent = "always"  // callers are told; a law or a contract demands the recording
-	OptIn  Consent = "opt-in"  // recorded only after key 3
-	OptOut Consent = "opt-out" // recorded unless key 3
-	Never  Consent = "never"   // not recorded and not asked
-)
-
 // Line is one number of the desk.
 type Line struct {
 	ID sotto.LineID
@@ -43,30 +33,6 @@ type Line struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	DeletedAt time.Time // since when it takes no calls; zero while it does
-}
-
-// Settings are what an administrator sets on a line.
-type Settings struct {
-	Number    string // E.164, or a SIP user name of letters and digits
-	Name      string
-	Locale    string // "en" or "fr"; the language the line speaks and its tickets are in
-	Consent   Consent
-	Voicemail bool          // whether messages are taken when nobody answers
-	Ring      time.Duration // how long one agent is rung: whole seconds, 5 s to 2 min
-	Wait      time.Duration // how long a caller waits at most: whole seconds, 0 to 60 min
-	Hours     Hours
-	// KeepCallDays and KeepVoicemailDays are after how many days recordings
-	// are deleted by themselves: 1 to 3650; 0 is never.
-	KeepCallDays, KeepVoicemailDays int
-}
-
-// Defaults are the settings a new line begins with: nothing is recorded until
-// somebody chooses so, and what is recorded goes after six months.
-func Defaults() Settings {
-	return Settings{
-		Locale: "en", Consent: Never, Voicemail: true, Ring: 30 * time.Second, Wait: 5 * time.Minute,
-		Hours: Hours{Zone: "UTC"}, KeepCallDays: 180, KeepVoicemailDays: 180,
-	}
 }
 
 // Lines are the desk's lines. Its methods may be called from any goroutine.
@@ -106,10 +72,13 @@ func (ll *Lines) Create(ctx context.Context, actor sotto.Actor, s Settings) (l L
 		if err := ll.free(tx, l); err != nil {
 			return err
 		}
+		if err := ll.settle(tx, actor, Settings{}, &l); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ll.q["Insert"], append(l.row(), db.Millis(tx.Now), db.Millis(tx.Now))...); err != nil {
 			return err
 		}
-		if err := ll.putHours(tx, l); err != nil {
+		if err := ll.putGroups(tx, l); err != nil {
 			return err
 		}
 		return ll.audit.Add(tx, actor, audit.Entry{Action: audit.Create, Source: audit.Line, SourceID: int64(l.ID)})
@@ -125,32 +94,47 @@ func (ll *Lines) Update(ctx context.Context, actor sotto.Actor, id sotto.LineID,
 		return l, sotto.Fail(sotto.Denied, "Only an administrator may change lines.")
 	}
 	err = ll.db.Write(ctx, func(tx *db.Tx) error {
-		if l, err = ll.living(tx, id); err != nil {
-			return err
-		}
-		if err := edit(&l.Settings); err != nil {
-			return err
-		}
-		if err := l.check(ll.region); err != nil {
-			return err
-		}
-		if err := ll.free(tx, l); err != nil {
-			return err
-		}
-		l.UpdatedAt = tx.Now
-		if _, err := tx.Exec(ll.q["Update"], append(l.row(), db.Millis(tx.Now))...); err != nil {
-			return err
-		}
-		if err := ll.putHours(tx, l); err != nil {
-			return err
-		}
-		return ll.audit.Add(tx, actor, audit.Entry{Action: audit.Update, Source: audit.Line, SourceID: int64(id)})
+		l, err = ll.update(tx, actor, id, edit)
+		return err
 	})
 	return l, err
 }
 
+func (ll *Lines) update(tx *db.Tx, actor sotto.Actor, id sotto.LineID, edit func(*Settings) error) (Line, error) {
+	l, err := ll.living(tx, id)
+	if err != nil {
+		return l, err
+	}
+	before := l.Settings
+	l.Groups, l.Hours.Spans, l.Hours.Holidays = slices.Clone(l.Groups), slices.Clone(l.Hours.Spans), slices.Clone(l.Hours.Holidays)
+	if err := edit(&l.Settings); err != nil {
+		return l, err
+	}
+	if err := l.check(ll.region); err != nil {
+		return l, err
+	}
+	if err := ll.free(tx, l); err != nil {
+		return l, err
+	}
+	if err := ll.settle(tx, actor, before, &l); err != nil {
+		return l, err
+	}
+	l.UpdatedAt = tx.Now
+	if _, err := tx.Exec(ll.q["Update"], append(l.row(), db.Millis(tx.Now))...); err != nil {
+		return l, err
+	}
+	if err := ll.putGroups(tx, l); err != nil {
+		return l, err
+	}
+	return l, ll.audit.Add(tx, actor, audit.Entry{Action: audit.Update, Source: audit.Line, SourceID: int64(id)})
+}
+
+// RecoverFor is how long a deleted line can be taken back.
+const RecoverFor = 72 * time.Hour
+
 // Delete takes a line out of use: it gets no more calls and its number is
 // free. Its calls and recordings stay, and so do its rules about keeping them.
+// Recover takes it back within three days.
 func (ll *Lines) Delete(ctx context.Context, actor sotto.Actor, id sotto.LineID) (err error) {
 	defer sotto.Wrap(&err, "line.Delete(%d)", id)
 	if !actor.IsAdmin() {
@@ -166,6 +150,44 @@ func (ll *Lines) Delete(ctx context.Context, actor sotto.Actor, id sotto.LineID)
 		}
 		return ll.audit.Add(tx, actor, audit.Entry{Action: audit.Destroy, Source: audit.Line, SourceID: int64(id)})
 	})
+}
+
+// Recover takes a deleted line back into use, as it was. After three days, or
+// when its number was given to another line, that is a Conflict. Recovering a
+// line in use does nothing.
+func (ll *Lines) Recover(ctx context.Context, actor sotto.Actor, id sotto.LineID) (l Line, err error) {
+	defer sotto.Wrap(&err, "line.Recover(%d)", id)
+	if !actor.IsAdmin() {
+		return l, sotto.Fail(sotto.Denied, "Only an administrator may recover lines.")
+	}
+	err = ll.db.Write(ctx, func(tx *db.Tx) error {
+		if l, err = ll.Load(tx, id); err != nil || l.DeletedAt.IsZero() {
+			return err
+		}
+		if tx.Now.Sub(l.DeletedAt) > RecoverFor {
+			return sotto.Fail(sotto.Conflict, "A deleted line can be recovered for three days only. Add a new line with its number.")
+		}
+		if err := ll.free(tx, l); err != nil {
+			return err
+		}
+		l.DeletedAt, l.UpdatedAt = time.Time{}, tx.Now
+		if _, err := tx.Exec(ll.q["Recover"], int64(id), db.Millis(tx.Now)); err != nil {
+			return err
+		}
+		return ll.audit.Add(tx, actor, audit.Entry{Action: audit.Restore, Source: audit.Line, SourceID: int64(id)})
+	})
+	return l, err
+}
+
+// Deleted returns the lines that can still be recovered, the last deleted one
+// first.
+func (ll *Lines) Deleted(ctx context.Context) (all []Line, err error) {
+	defer sotto.Wrap(&err, "line.Deleted")
+	err = ll.db.Read(ctx, func(tx *db.Tx) error {
+		all, err = ll.many(tx, ll.q["Deleted"], db.Millis(tx.Now.Add(-RecoverFor)))
+		return err
+	})
+	return all, err
 }
 
 // Get returns a line, a deleted one too.
@@ -187,17 +209,23 @@ func (ll *Lines) Load(tx *db.Tx, id sotto.LineID) (Line, error) {
 func (ll *Lines) List(ctx context.Context) (all []Line, err error) {
 	defer sotto.Wrap(&err, "line.List")
 	err = ll.db.Read(ctx, func(tx *db.Tx) error {
-		if all, err = db.All(tx, scan, ll.q["List"]); err != nil {
-			return err
-		}
-		for i := range all {
-			if all[i].Hours.Spans, err = db.All(tx, scanSpan, ll.q["Hours"], int64(all[i].ID)); err != nil {
-				return err
-			}
-		}
-		return nil
+		all, err = ll.many(tx, ll.q["List"])
+		return err
 	})
 	return all, err
+}
+
+func (ll *Lines) many(tx *db.Tx, query string, args ...any) ([]Line, error) {
+	all, err := db.All(tx, scan, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if err := ll.complete(tx, &all[i]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // ByNumber returns the line that was called. dialled is the number as the
@@ -222,7 +250,7 @@ func errNone() error { return sotto.Fail(sotto.NotFound, "There is no such line.
 func (ll *Lines) living(tx *db.Tx, id sotto.LineID) (Line, error) {
 	l, err := ll.Load(tx, id)
 	if err == nil && !l.DeletedAt.IsZero() {
-		return l, sotto.Fail(sotto.Conflict, "This line was deleted. Add a new one with its number.")
+		return l, sotto.Fail(sotto.Conflict, "This line was deleted. Recover it within three days, or add a new one with its number.")
 	}
 	return l, err
 }
@@ -235,11 +263,11 @@ func (ll *Lines) one(tx *db.Tx, query string, args ...any) (Line, error) {
 	if err != nil {
 		return l, err
 	}
-	l.Hours.Spans, err = db.All(tx, scanSpan, ll.q["Hours"], int64(l.ID))
-	return l, err
+	return l, ll.complete(tx, &l)
 }
 
-// free refuses a number that another line in use has.
+// free refuses a number that another line in use has, and numbers to go on to
+// that are lines of the desk: such a call would never leave it.
 func (ll *Lines) free(tx *db.Tx, l Line) error {
 	if err := tx.Lock("line"); err != nil {
 		return err
@@ -248,47 +276,24 @@ func (ll *Lines) free(tx *db.Tx, l Line) error {
 	if err == nil && taken {
 		return &sotto.Error{Kind: sotto.Conflict, Field: "number", Say: "Another line has this number. Delete that line first, or give this one another number."}
 	}
-	return err
-}
-
-// row is the line in the order of the columns, up to its times.
-func (l Line) row() []any {
-	days := func(n int) any { return db.OrNull(int64(n)) }
-	return []any{
-		int64(l.ID), l.Number, l.Name, l.Locale, string(l.Consent), db.Bit(l.Voicemail),
-		int64(l.Ring / time.Second), int64(l.Wait / time.Second), l.Hours.Zone, days(l.KeepCallDays), days(l.KeepVoicemailDays),
-	}
-}
-
-func (ll *Lines) putHours(tx *db.Tx, l Line) error {
-	if _, err := tx.Exec(ll.q["DeleteHours"], int64(l.ID)); err != nil {
+	if err != nil {
 		return err
 	}
-	for _, s := range l.Hours.Spans {
-		if _, err := tx.Exec(ll.q["InsertHours"], int64(l.ID), int64(s.Day), int64(s.Opens), int64(s.Closes)); err != nil {
-			return err
+	target, err := tx.Has(ll.q["Target"], l.Number, int64(l.ID))
+	if err == nil && target {
+		return &sotto.Error{Kind: sotto.Conflict, Field: "number", Say: "Another line sends its calls on to this number. Change that line first."}
+	}
+	for field, number := range map[string]string{
+		"failover_number": l.Failover, "overflow_number": l.Overflow, "overflow_number_outside_hours": l.OverflowClosed,
+	} {
+		if err != nil || number == "" {
+			continue
+		}
+		if taken, err = tx.Has(ll.q["Taken"], number, int64(l.ID)); err == nil && taken {
+			return sotto.FailField(field, "This is a number of the desk. Give a number outside it.")
 		}
 	}
-	return nil
-}
-
-func scan(s db.Scanner) (l Line, err error) {
-	var id, voicemail, ring, wait, created, updated int64
-	var consent string
-	var calls, messages, deleted *int64
-	err = s.Scan(&id, &l.Number, &l.Name, &l.Locale, &consent, &voicemail, &ring, &wait, &l.Hours.Zone, &calls, &messages,
-		&created, &updated, &deleted)
-	l.ID, l.Consent, l.Voicemail = sotto.LineID(id), Consent(consent), voicemail == 1
-	l.Ring, l.Wait = time.Duration(ring)*time.Second, time.Duration(wait)*time.Second
-	l.KeepCallDays, l.KeepVoicemailDays = int(db.Value(calls)), int(db.Value(messages))
-	l.CreatedAt, l.UpdatedAt, l.DeletedAt = db.Time(created), db.Time(updated), db.TimeOrZero(deleted)
-	return l, err
-}
-
-func scanSpan(s db.Scanner) (Span, error) {
-	var day, opens, closes int64
-	err := s.Scan(&day, &opens, &closes)
-	return Span{Day: time.Weekday(day), Opens: int(opens), Closes: int(closes)}, err
+	return err
 }
 
 // greetingClass is the class of uploaded sounds.

@@ -75,6 +75,18 @@ func (d desk) count(t *testing.T, query string, args ...any) (n int64) {
 	return n
 }
 
+// exec runs a statement behind the owner's back.
+func (d desk) exec(t *testing.T, query string, args ...any) {
+	t.Helper()
+	err := d.db.Write(context.Background(), func(tx *db.Tx) error {
+		_, err := tx.Exec(query, args...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLineIsKeptAsItWasSet(t *testing.T) {
 	each(t, func(t *testing.T, d desk) {
 		ctx := context.Background()
@@ -156,6 +168,26 @@ func TestSettingsThatCannotBeMeantAreRefused(t *testing.T) {
 			{"keep_call_days", func(s *line.Settings) { s.KeepCallDays = -1 }},
 			{"keep_voicemail_days", func(s *line.Settings) { s.KeepVoicemailDays = 9999 }},
 			{"time_zone", func(s *line.Settings) { s.Hours.Zone = "Mars/Base" }},
+			{"line_type", func(s *line.Settings) { s.Kind = "fax" }},
+			{"number", func(s *line.Settings) { s.Kind = line.Digital }},
+			{"sms_enabled", func(s *line.Settings) { s.Kind, s.Number, s.SMS = line.Digital, "web", true }},
+			{"voice_enabled", func(s *line.Settings) { s.Voice = false }},
+			{"brand", func(s *line.Settings) { s.Brand = "a\x00" }},
+			{"max_queue_size", func(s *line.Settings) { s.MaxQueue = 1501 }},
+			{"max_queue_size", func(s *line.Settings) { s.MaxQueue = -1 }},
+			{"wrap_up_seconds", func(s *line.Settings) { s.WrapUp, s.WrapUpLimit = true, 9*time.Second }},
+			{"wrap_up_seconds", func(s *line.Settings) { s.WrapUp, s.WrapUpLimit = true, 21*time.Minute }},
+			{"wrap_up_seconds", func(s *line.Settings) { s.WrapUpLimit = time.Minute }},
+			{"group_ids", func(s *line.Settings) { s.Groups = []sotto.GroupID{1, 2, 1} }},
+			{"group_ids", func(s *line.Settings) { s.Groups = []sotto.GroupID{0} }},
+			{"ivr_id", func(s *line.Settings) { s.Menu = -1 }},
+			{"schedule_id", func(s *line.Settings) { s.Schedule = -1 }},
+			{"caller_id", func(s *line.Settings) { s.CallerID = "1000" }},
+			{"failover_number", func(s *line.Settings) { s.Failover = "reception" }},
+			{"failover_number", func(s *line.Settings) { s.Failover = "+33 1 99 00 12 34" }},
+			{"overflow_number", func(s *line.Settings) { s.Overflow = "+33199009999" }}, // messages are taken
+			{"overflow_number", func(s *line.Settings) { s.Voicemail, s.Overflow = false, "+123" }},
+			{"overflow_number_outside_hours", func(s *line.Settings) { s.Voicemail, s.OverflowClosed = false, "+33199001234" }},
 		} {
 			s := settings("+33199001234")
 			c.edit(&s)
@@ -166,6 +198,31 @@ func TestSettingsThatCannotBeMeantAreRefused(t *testing.T) {
 		}
 		if n := d.count(t, "SELECT COUNT(*) FROM line"); n != 0 {
 			t.Errorf("%d lines were made", n)
+		}
+	})
+}
+
+func TestCallsAreNotSentOnToTheDeskItself(t *testing.T) {
+	each(t, func(t *testing.T, d desk) {
+		ctx := context.Background()
+		d.create(t, settings("+33199001234"))
+		s := settings("+33199001235")
+		s.Voicemail = false
+		for field, edit := range map[string]func(*line.Settings){
+			"failover_number":               func(s *line.Settings) { s.Failover = "0199001234" },
+			"overflow_number":               func(s *line.Settings) { s.Overflow = "+33199001234" },
+			"overflow_number_outside_hours": func(s *line.Settings) { s.OverflowClosed = "+33199001234" },
+		} {
+			bad := s
+			edit(&bad)
+			if _, err := d.lines.Create(ctx, admin, bad); sotto.FieldOf(err) != field || sotto.KindOf(err) != sotto.Invalid {
+				t.Errorf("Create with %s of the desk: %v", field, err)
+			}
+		}
+		s.Overflow = "+33199009999"
+		d.create(t, s)
+		if _, err := d.lines.Create(ctx, admin, settings("+33199009999")); sotto.KindOf(err) != sotto.Conflict || sotto.FieldOf(err) != "number" {
+			t.Errorf("a line of a number that calls are sent on to: %v", err)
 		}
 	})
 }

@@ -118,30 +118,73 @@ CREATE TABLE api_token (
 CREATE UNIQUE INDEX api_token_hash ON api_token (hash);
 CREATE INDEX api_token_person ON api_token (person_id);
 
+CREATE TABLE schedule (
+  id BIGINT PRIMARY KEY,
+  name TEXT NOT NULL,
+  time_zone TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL
+);
+
+CREATE TABLE schedule_span (
+  schedule_id BIGINT NOT NULL REFERENCES schedule (id) ON DELETE CASCADE,
+  weekday BIGINT NOT NULL,
+  opens BIGINT NOT NULL,
+  closes BIGINT NOT NULL,
+  PRIMARY KEY (schedule_id, weekday, opens)
+);
+
+CREATE TABLE holiday (
+  id BIGINT PRIMARY KEY,
+  schedule_id BIGINT NOT NULL REFERENCES schedule (id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  first_day TEXT NOT NULL,
+  last_day TEXT NOT NULL
+);
+CREATE INDEX holiday_schedule ON holiday (schedule_id);
+
 CREATE TABLE line (
   id BIGINT PRIMARY KEY,
+  kind TEXT NOT NULL,
   number TEXT NOT NULL,
   name TEXT NOT NULL,
+  brand TEXT NOT NULL,
   locale TEXT NOT NULL,
+  voice BIGINT NOT NULL,
+  sms BIGINT NOT NULL,
+  secure_media BIGINT NOT NULL,
+  outbound BIGINT NOT NULL,
+  caller_id TEXT NOT NULL,
   consent TEXT NOT NULL,
-  voicemail BIGINT NOT NULL,
-  ring_seconds BIGINT NOT NULL,
-  wait_seconds BIGINT NOT NULL,
-  time_zone TEXT NOT NULL,
   keep_call_days BIGINT,
   keep_voicemail_days BIGINT,
+  priority BIGINT NOT NULL,
+  menu_id BIGINT,
+  schedule_id BIGINT REFERENCES schedule (id),
+  time_zone TEXT NOT NULL,
+  ring_seconds BIGINT NOT NULL,
+  wait_seconds BIGINT NOT NULL,
+  max_queue BIGINT NOT NULL,
+  announce_wait BIGINT NOT NULL,
+  announce_position BIGINT NOT NULL,
+  callback BIGINT NOT NULL,
+  wrap_up BIGINT NOT NULL,
+  wrap_up_seconds BIGINT NOT NULL,
+  voicemail BIGINT NOT NULL,
+  overflow TEXT NOT NULL,
+  overflow_closed TEXT NOT NULL,
+  failover TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
   deleted_at BIGINT
 );
 CREATE UNIQUE INDEX line_number ON line (number) WHERE deleted_at IS NULL;
 
-CREATE TABLE line_hours (
+CREATE TABLE line_group (
   line_id BIGINT NOT NULL REFERENCES line (id) ON DELETE CASCADE,
-  weekday BIGINT NOT NULL,
-  opens BIGINT NOT NULL,
-  closes BIGINT NOT NULL,
-  PRIMARY KEY (line_id, weekday, opens)
+  place BIGINT NOT NULL,
+  group_id BIGINT NOT NULL,
+  PRIMARY KEY (line_id, place)
 );
 
 CREATE TABLE greeting (

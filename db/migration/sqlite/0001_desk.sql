@@ -118,30 +118,73 @@ CREATE TABLE api_token (
 CREATE UNIQUE INDEX api_token_hash ON api_token (hash);
 CREATE INDEX api_token_person ON api_token (person_id);
 
+CREATE TABLE schedule (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  time_zone TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE schedule_span (
+  schedule_id INTEGER NOT NULL REFERENCES schedule (id) ON DELETE CASCADE,
+  weekday INTEGER NOT NULL,
+  opens INTEGER NOT NULL,
+  closes INTEGER NOT NULL,
+  PRIMARY KEY (schedule_id, weekday, opens)
+) STRICT;
+
+CREATE TABLE holiday (
+  id INTEGER PRIMARY KEY,
+  schedule_id INTEGER NOT NULL REFERENCES schedule (id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  first_day TEXT NOT NULL,
+  last_day TEXT NOT NULL
+) STRICT;
+CREATE INDEX holiday_schedule ON holiday (schedule_id);
+
 CREATE TABLE line (
   id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
   number TEXT NOT NULL,
   name TEXT NOT NULL,
+  brand TEXT NOT NULL,
   locale TEXT NOT NULL,
+  voice INTEGER NOT NULL,
+  sms INTEGER NOT NULL,
+  secure_media INTEGER NOT NULL,
+  outbound INTEGER NOT NULL,
+  caller_id TEXT NOT NULL,
   consent TEXT NOT NULL,
-  voicemail INTEGER NOT NULL,
-  ring_seconds INTEGER NOT NULL,
-  wait_seconds INTEGER NOT NULL,
-  time_zone TEXT NOT NULL,
   keep_call_days INTEGER,
   keep_voicemail_days INTEGER,
+  priority INTEGER NOT NULL,
+  menu_id INTEGER,
+  schedule_id INTEGER REFERENCES schedule (id),
+  time_zone TEXT NOT NULL,
+  ring_seconds INTEGER NOT NULL,
+  wait_seconds INTEGER NOT NULL,
+  max_queue INTEGER NOT NULL,
+  announce_wait INTEGER NOT NULL,
+  announce_position INTEGER NOT NULL,
+  callback INTEGER NOT NULL,
+  wrap_up INTEGER NOT NULL,
+  wrap_up_seconds INTEGER NOT NULL,
+  voicemail INTEGER NOT NULL,
+  overflow TEXT NOT NULL,
+  overflow_closed TEXT NOT NULL,
+  failover TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   deleted_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX line_number ON line (number) WHERE deleted_at IS NULL;
 
-CREATE TABLE line_hours (
+CREATE TABLE line_group (
   line_id INTEGER NOT NULL REFERENCES line (id) ON DELETE CASCADE,
-  weekday INTEGER NOT NULL,
-  opens INTEGER NOT NULL,
-  closes INTEGER NOT NULL,
-  PRIMARY KEY (line_id, weekday, opens)
+  place INTEGER NOT NULL,
+  group_id INTEGER NOT NULL,
+  PRIMARY KEY (line_id, place)
 ) STRICT;
 
 CREATE TABLE greeting (

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -73,6 +74,23 @@ func Open(t testing.TB, c desk.Config) *desk.Desk {
 		}
 	})
 	return d
+}
+
+// Dwindle asks what is left every few milliseconds until nothing is. It gives
+// up when there has not been less for two minutes.
+func Dwindle(left func() (int64, error)) error {
+	for least := int64(math.MaxInt64); ; {
+		now := least
+		err := Until(func() (bool, error) {
+			n, err := left()
+			now = n
+			return n == 0 || n < least, err
+		})
+		if err != nil || now == 0 {
+			return err
+		}
+		least = now
+	}
 }
 
 // Until asks ok every few milliseconds until it says yes, for two minutes.

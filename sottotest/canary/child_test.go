@@ -181,18 +181,17 @@ func (e *eraser) eraseAll(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	return sottotest.Until(func() (bool, error) { return idle(ctx, e.d) })
+	return sottotest.Dwindle(func() (int64, error) { return unfinished(ctx, e.d) })
 }
 
-// idle reports whether no erasure is under way and no request for one open.
-func idle(ctx context.Context, d *desk.Desk) (bool, error) {
-	var left int64
-	err := d.DB.Read(ctx, func(tx *db.Tx) (err error) {
+// unfinished counts the erasures under way and the open requests for one.
+func unfinished(ctx context.Context, d *desk.Desk) (left int64, err error) {
+	err = d.DB.Read(ctx, func(tx *db.Tx) (err error) {
 		left, err = db.One(tx, db.Int, `SELECT (SELECT COUNT(*) FROM erasure WHERE done_at IS NULL)
 			+ (SELECT COUNT(*) FROM request WHERE kind = 'erasure' AND done_at IS NULL)`)
 		return err
 	})
-	return left == 0, err
+	return left, err
 }
 
 // talk is a call under way.

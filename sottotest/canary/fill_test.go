@@ -315,13 +315,12 @@ func (f *filler) speak(who *Person, record func(*media.Port) error) (err error) 
 // settle waits until every export that was asked for is ready.
 func (f *filler) settle(ctx context.Context) error {
 	defer f.d.Jobs.Stop()
-	return sottotest.Until(func() (bool, error) {
-		var waiting int64
-		err := f.d.DB.Read(ctx, func(tx *db.Tx) (err error) {
+	return sottotest.Dwindle(func() (waiting int64, err error) {
+		err = f.d.DB.Read(ctx, func(tx *db.Tx) (err error) {
 			waiting, err = db.One(tx, db.Int, "SELECT COUNT(*) FROM job WHERE state <> 'done' AND kind IN ('export', 'upload.remove')")
 			return err
 		})
-		return waiting == 0, err
+		return waiting, err
 	})
 }
 

@@ -299,7 +299,7 @@ func (m *matrix) check(s snapshot) {
 	if err := d.Jobs.Start(m.ctx); err != nil {
 		m.t.Fatal(err)
 	}
-	err := sottotest.Until(func() (bool, error) { return idle(m.ctx, d) })
+	err := sottotest.Dwindle(func() (int64, error) { return unfinished(m.ctx, d) })
 	d.Jobs.Stop()
 	if err != nil {
 		m.t.Fatal(err)

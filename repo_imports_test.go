@@ -137,6 +137,8 @@ func libraries() map[string][]string {
 		"github.com/pressly/goose":        {"db"},
 		"github.com/emiago/sipgo":         {"leg/sip"},
 		"github.com/pion":                 {"leg/webrtc"},
+		"github.com/pion/srtp":            {"leg/media"}, // telephones' audio; browsers' comes with leg/webrtc
+		"github.com/pion/rtp":             {"leg/media"},
 		"github.com/prometheus":           {"obs"},
 		"github.com/alecthomas/kong":      {"cmd"},
 		"golang.org/x/mod":                {"receipt"},

@@ -201,10 +201,13 @@ func (o *outbox) slot(s *socket, d *dest) []byte {
 	return g.data[:]
 }
 
-// commit says how long the datagram of the last slot is.
+// commit says how long the datagram of the last slot is; 0 sends none.
 func (o *outbox) commit(n int) {
 	if o.wires.open {
 		o.wires.commit(n)
+		return
+	}
+	if n == 0 {
 		return
 	}
 	g := &o.box[o.n]

@@ -91,6 +91,9 @@ func (o *outbox) commit(n int) {
 		o.wires.commit(n)
 		return
 	}
+	if n == 0 {
+		return
+	}
 	if o.s.conn.send(&o.to, o.data[:n]) != nil {
 		o.e.counters.sendFailed.Add(1)
 		return

@@ -84,11 +84,18 @@ func (e *Engine) adopt(s *socket, src netip.AddrPort, b []byte, now time.Duratio
 	if found == nil || e.taken(src, now) {
 		return nil, dropUnknownSource
 	}
-	if !found.move(src, &pkt, now) {
+	sealed, ok := found.proves(b, now)
+	switch {
+	case !ok:
+		return nil, dropForged
+	case !found.move(src, &pkt, sealed, now):
 		return nil, dropLatching
 	}
 	s.put(src, found)
 	s.settle(now)
+	if sealed {
+		return nil, dropLatching // decrypted for the proof, and not to be again
+	}
 	return found, kept
 }
 
@@ -117,11 +124,12 @@ func (p *Port) mayBe(src netip.AddrPort, pkt *packet, now time.Duration) bool {
 		p.remote.kind(pkt.pt) != kindUnknown
 }
 
-// move makes src the party's source once it is proved.
-func (p *Port) move(src netip.AddrPort, pkt *packet, now time.Duration) bool {
+// move makes src the party's source once it is proved, by its key or by
+// numbers in sequence.
+func (p *Port) move(src netip.AddrPort, pkt *packet, proved bool, now time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || !p.latch.open(now) || !p.latch.try(src, pkt) {
+	if p.closed || !p.latch.open(now) || !proved && !p.latch.try(src, pkt) {
 		return false
 	}
 	p.latch.moved = true

@@ -88,6 +88,9 @@ type Remote struct {
 	// a NAT may send its audio from there instead of Addr. The zero value
 	// allows the host of Addr only.
 	Signal netip.Addr
+	// Keys encrypt the audio; the zero value leaves it plain. Other keys than
+	// before take over at once, and the old ones decrypt for 2 s more.
+	Keys Keys
 	// Send is whether the party is to hear anything, Receive whether it is to
 	// be heard (RFC 3264 5.1, seen from our side). On hold one or both are false.
 	Send, Receive bool
@@ -105,6 +108,8 @@ func (r *Remote) check(bound netip.Addr) error {
 		return sotto.FailField("sdp.address", "The party's audio address is IPv4 and this desk takes audio over IPv6 only. Bind the audio to :: or to an IPv4 address.")
 	case r.Law != Mulaw && r.Law != Alaw:
 		return sotto.FailField("sdp.codec", "Only G.711 µ-law and A-law are spoken here. Offer PCMU or PCMA.")
+	case r.Keys.check() != nil:
+		return r.Keys.check()
 	case r.PayloadType > 127 || r.EventType > 127 || r.EventTypeIn > 127:
 		return sotto.FailField("sdp.codec", "An RTP payload type is at most 127.")
 	case r.EventType == r.PayloadType && r.EventType != 0,

@@ -35,6 +35,7 @@ const (
 	ReasonEarTaken      Reason = "ear taken"       // the other party hears a prompt or digits now
 	ReasonDeaf          Reason = "deaf"            // the other party is not to hear now
 	ReasonNoEvents      Reason = "no events there" // the other party takes no telephone events
+	ReasonForged        Reason = "forged"          // not encrypted with the party's key, or played again
 )
 
 // drop is a Reason as an index of the counters; 0 is "not dropped".
@@ -62,6 +63,7 @@ const (
 	dropEarTaken
 	dropDeaf
 	dropNoEvents
+	dropForged
 	dropCount
 )
 
@@ -70,7 +72,7 @@ func (d drop) reason() Reason {
 	names := [dropCount]Reason{"", ReasonUnknownSource, ReasonLatching, ReasonOldCall,
 		ReasonShort, ReasonHuge, ReasonVersion, ReasonOverrun, ReasonPadding, ReasonEmpty,
 		ReasonRTCP, ReasonPayloadType, ReasonEvent, ReasonDuplicate, ReasonLate,
-		ReasonForeignStream, ReasonFlood, ReasonHeld, ReasonEarTaken, ReasonDeaf, ReasonNoEvents}
+		ReasonForeignStream, ReasonFlood, ReasonHeld, ReasonEarTaken, ReasonDeaf, ReasonNoEvents, ReasonForged}
 	return names[d]
 }
 
@@ -96,7 +98,7 @@ func parsePacket(b []byte) (packet, drop) {
 	if b[0]>>6 != 2 {
 		return packet{}, dropVersion
 	}
-	if b[1] >= 192 && b[1] <= 223 { // RFC 5761 4
+	if isRTCP(b) {
 		return packet{}, dropRTCP
 	}
 	p := packet{

@@ -52,9 +52,11 @@ type phone struct {
 	next rtp // what say sends next
 	sent int // packets so far
 	done chan struct{}
+	seal func(b []byte) []byte // encrypts what it sends; nil for plain
 
-	mu  sync.Mutex
-	got []rtp
+	mu     sync.Mutex
+	unseal func(b []byte) []byte // decrypts what it hears; nil for plain
+	got    []rtp
 }
 
 // newPhone opens a telephone at 127.0.0.1, or at addr.
@@ -93,10 +95,14 @@ func (f *phone) listen() {
 			continue
 		}
 		f.mu.Lock()
+		b := b[:n]
+		if f.unseal != nil {
+			b = f.unseal(b)
+		}
 		f.got = append(f.got, rtp{
 			marker: b[1]&0x80 != 0, pt: b[1] & 0x7F,
 			seq: binary.BigEndian.Uint16(b[2:]), ts: binary.BigEndian.Uint32(b[4:]), ssrc: binary.BigEndian.Uint32(b[8:]),
-			payload: append([]byte(nil), b[12:n]...), at: time.Now(),
+			payload: append([]byte(nil), b[12:]...), at: time.Now(),
 		})
 		f.mu.Unlock()
 	}
@@ -118,6 +124,9 @@ func (f *phone) forget() {
 // send puts one packet on the wire as it is.
 func (f *phone) send(b []byte) {
 	f.t.Helper()
+	if f.seal != nil {
+		b = f.seal(b)
+	}
 	if _, err := f.conn.WriteToUDPAddrPort(b, f.to); err != nil {
 		f.t.Fatal(err)
 	}

@@ -120,7 +120,7 @@ func (t *prompt) send(w *worker, n int, now time.Duration) {
 		t.at += c
 	}
 	p.e.table.copy(b[headerLen:headerLen+n], p.remote.Law, audio, Mulaw)
-	w.out.commit(headerLen + n)
+	w.out.commit(p.seal(b, headerLen+n))
 	t.seq++
 }
 
@@ -249,7 +249,7 @@ func (t *typing) send(w *worker, now time.Duration) {
 	b := w.out.slot(p.s, &p.dest)
 	putHeader(b, t.step20 == 0, p.remote.EventType, seq, ts, p.out.ssrc)
 	v.put(b[headerLen:])
-	w.out.commit(headerLen + eventLen)
+	w.out.commit(p.seal(b, headerLen+eventLen))
 	t.seq++
 }
 

@@ -22,8 +22,9 @@ type Port struct {
 	expect netip.AddrPort // the address kept free on s for the party; Engine.mu guards it
 	digits chan Digit
 	done   chan struct{}
-	hand   chan struct{} // held by the one SendDigits at work
-	heard  atomic.Int64  // when a packet last came, since the epoch
+	hand   chan struct{}         // held by the one SendDigits at work
+	heard  atomic.Int64          // when a packet last came, since the epoch
+	crypt  atomic.Pointer[crypt] // nil when the audio is plain; changed under mu
 
 	mu        sync.Mutex
 	closed    bool
@@ -82,15 +83,18 @@ func (p *Port) Connect(r Remote) (err error) {
 	if p.closed {
 		return ErrClosed
 	}
+	if q := p.s.find(r.Addr); q != nil && q != p {
+		return sotto.Fail(sotto.Conflict, "Another call has audio with the same address. Hang up and call again.")
+	}
+	if err := p.secure(r.Keys, now); err != nil {
+		return err
+	}
 	if p.connected && p.remote.Addr == r.Addr {
 		if r.Receive && !p.remote.Receive {
 			p.in.run++ // what was said on hold is not lost audio
 		}
 		p.remote = r
 		return nil
-	}
-	if q := p.s.find(r.Addr); q != nil && q != p {
-		return sotto.Fail(sotto.Conflict, "Another call has audio with the same address. Hang up and call again.")
 	}
 	p.leave(now)
 	p.connected, p.remote = true, r
@@ -141,7 +145,7 @@ func (p *Port) settled(now time.Duration) bool {
 // sayNothing sends one frame of silence: it opens the way through a NAT or a
 // session border controller, and keeps it open. p.mu is held.
 func (p *Port) sayNothing(now time.Duration) {
-	var b [headerLen + 480]byte
+	var b [headerLen + 480 + maxTag]byte
 	n := p.remote.frame()
 	src := source(p.e.ids.Add(1) << 32)
 	seq, ts, first, _ := p.out.stamp(src, 0, 0, uint32(n), now)
@@ -149,7 +153,8 @@ func (p *Port) sayNothing(now time.Duration) {
 	for i := range n {
 		b[headerLen+i] = p.remote.Law.Silence()
 	}
-	if p.s.send(&p.dest, b[:headerLen+n]) != nil {
+	length := p.seal(b[:], headerLen+n)
+	if length == 0 || p.s.send(&p.dest, b[:length]) != nil {
 		p.e.counters.sendFailed.Add(1)
 		return
 	}

@@ -117,6 +117,12 @@ type heard struct {
 
 // receive understands a packet, relays it and lets the taps have it.
 func (p *Port) receive(w *worker, src netip.AddrPort, b []byte, now time.Duration) drop {
+	if c := p.crypt.Load(); c != nil {
+		var why drop
+		if b, why = c.open(b, now); why != kept {
+			return why
+		}
+	}
 	pkt, why := parsePacket(b)
 	h, why := p.hear(src, &pkt, why, now)
 	if why != kept {
@@ -226,7 +232,7 @@ func (p *Port) relay(w *worker, pkt *packet, h *heard, now time.Duration) drop {
 	} else {
 		p.e.table.copy(b[headerLen:headerLen+len(pkt.payload)], p.remote.Law, pkt.payload, h.kind.law())
 	}
-	w.out.commit(headerLen + len(pkt.payload))
+	w.out.commit(p.seal(b, headerLen+len(pkt.payload)))
 	return kept
 }
 

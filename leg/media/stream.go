@@ -214,7 +214,7 @@ type sender struct {
 }
 
 func newSender(now time.Duration) sender {
-	return sender{ssrc: rand.Uint32(), seq: uint16(rand.Uint32()), ts: rand.Uint32(), at: now}
+	return sender{ssrc: rand.Uint32(), seq: uint16(rand.Uint32()) >> 1, ts: rand.Uint32(), at: now}
 }
 
 // stamp turns a source's number and timestamp into ours. first is true for

@@ -23,7 +23,7 @@ leg/media leg/sip/message leg/sip/digest
 leg leg/sip/sdp
 leg/sip leg/webrtc
 call line
-route agent recording text
+route agent recording text dial
 queue ticket insight
 erasure
 retention privacy
@@ -142,7 +142,7 @@ func libraries() map[string][]string {
 		"github.com/prometheus":           {"obs"},
 		"github.com/alecthomas/kong":      {"cmd"},
 		"golang.org/x/mod":                {"receipt"},
-		"github.com/nyaruka/phonenumbers": {"person", "ticket"}, // ticket finds numbers inside texts
+		"github.com/nyaruka/phonenumbers": {"person", "dial", "ticket"}, // ticket finds numbers inside texts
 		"github.com/google/go-cmp":        {},
 		"github.com/rogpeppe/go-internal": {},
 		"pgregory.net/rapid":              {},

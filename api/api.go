@@ -19,6 +19,7 @@ import (
 	"sotto/audit"
 	"sotto/call"
 	"sotto/db"
+	"sotto/dial"
 	"sotto/erasure"
 	"sotto/line"
 	"sotto/obs"
@@ -40,6 +41,7 @@ type Config struct {
 	Recordings *recording.Recordings
 	Lines      *line.Lines
 	Agents     *agent.Agents
+	Dials      *dial.Gate
 	Audit      *audit.Log
 	Eraser     *erasure.Eraser
 	Rights     *privacy.Rights

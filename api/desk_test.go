@@ -25,6 +25,7 @@ import (
 	"sotto/catalogue"
 	"sotto/db"
 	"sotto/db/dbtest"
+	"sotto/dial"
 	"sotto/erasure"
 	"sotto/job"
 	"sotto/keyring"
@@ -125,6 +126,8 @@ func (d *desk) parts(base *db.DB, clock sotto.Clock, o *obs.Obs) {
 	c.Calls = call.New(call.Config{DB: base, Ring: d.ring, People: c.People})
 	var err error
 	c.Lines, err = line.New(base, d.blob, c.Audit, "FR")
+	must(d.t, err)
+	c.Dials, err = dial.New(dial.Config{DB: base, People: c.People, Lines: c.Lines, Audit: c.Audit, Region: "FR"})
 	must(d.t, err)
 	c.Recordings = recording.New(recording.Config{DB: base, Ring: d.ring, Blobs: d.blob, Audit: c.Audit, Clock: clock})
 	d.t.Cleanup(func() { must(d.t, c.Recordings.Stop(context.Background())) })

@@ -126,6 +126,8 @@ func (a *API) voices() []route {
 		{"GET", voice + "/phone_numbers/{line}/automatic_deletion", admin, a.previewDeletion},
 		{"GET", voice + "/availabilities/{agent}", staff, a.showAvailability},
 		{"PUT", voice + "/availabilities/{agent}", staff, a.updateAvailability},
+		{"GET", "/sotto/dialling", admin, a.showDialling},
+		{"PUT", "/sotto/dialling", admin, a.updateDialling},
 		{"GET", calls, staff, a.listRecordings},
 		{"DELETE", calls, admin, a.deleteRecordings},
 		{"GET", calls + "/{recording}", staff, a.playRecording},

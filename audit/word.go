@@ -66,6 +66,7 @@ const (
 	Group      Source = "group"
 	Queue      Source = "queue"
 	Setting    Source = "setting"
+	Dial       Source = "dial" // an attempt to call a number outside, or the rules for it
 	Request    Source = "request"
 	Erasure    Source = "erasure"
 	Exported   Source = "export"
@@ -78,7 +79,7 @@ const (
 func Sources() []Source {
 	return []Source{
 		Person, Address, Objection, Agent, Device, Session, Token, Ticket, Comment, Attachment, Call, Consent, Recording,
-		Statement, Line, Greeting, Schedule, Menu, Group, Queue, Setting, Request, Erasure, Exported, Hold, Backup, Chain,
+		Statement, Line, Greeting, Schedule, Menu, Group, Queue, Setting, Dial, Request, Erasure, Exported, Hold, Backup, Chain,
 	}
 }
 

@@ -170,6 +170,7 @@ func Tables() []Table {
 	all = append(all, tickets()...)
 	all = append(all, calls()...)
 	all = append(all, recordings()...)
+	all = append(all, dialling()...)
 	all = append(all, duties()...)
 	return all
 }

@@ -17,6 +17,14 @@ const (
 	TicketPurgeDays SettingName = "ticket_purge_days" // from a ticket's deletion until it goes for good; 0 is at once
 	AttachmentMaxMB SettingName = "attachment_max_mb" // the largest file, in units of 1024 × 1024 bytes
 	UploadKeepDays  SettingName = "upload_keep_days"  // how long a file waits to be put on a comment
+
+	DialCallMinutes  SettingName = "dial_call_minutes"  // the longest call to a number outside
+	DialAgentCalls   SettingName = "dial_agent_calls"   // calls to numbers outside that one agent has at once
+	DialDeskCalls    SettingName = "dial_desk_calls"    // that the desk has at once
+	DialAgentMinutes SettingName = "dial_agent_minutes" // of calls to numbers outside, for one agent and day
+	DialDeskMinutes  SettingName = "dial_desk_minutes"  // for the desk and day
+	DialAgentCents   SettingName = "dial_agent_cents"   // what such calls may cost, for one agent and day, in hundredths
+	DialDeskCents    SettingName = "dial_desk_cents"    // for the desk and day
 )
 
 // bounds returns the smallest and largest value a setting takes.
@@ -28,13 +36,22 @@ func (s SettingName) bounds() (lowest, highest int64, known bool) {
 		return 1, 1024, true
 	case UploadKeepDays:
 		return 1, 30, true
+	case DialCallMinutes:
+		return 1, 1440, true
+	case DialAgentCalls, DialDeskCalls:
+		return 0, 10_000, true
+	case DialAgentMinutes, DialDeskMinutes, DialAgentCents, DialDeskCents:
+		return 0, 100_000_000, true
 	}
 	return 0, 0, false
 }
 
 // SettingNames returns every setting.
 func SettingNames() []SettingName {
-	return []SettingName{TicketPurgeDays, AttachmentMaxMB, UploadKeepDays}
+	return []SettingName{
+		TicketPurgeDays, AttachmentMaxMB, UploadKeepDays,
+		DialCallMinutes, DialAgentCalls, DialDeskCalls, DialAgentMinutes, DialDeskMinutes, DialAgentCents, DialDeskCents,
+	}
 }
 
 // Setting returns what an administrator set, or fallback if nobody did.

@@ -21,6 +21,7 @@ import (
 	"sotto/blob"
 	"sotto/call"
 	"sotto/db"
+	"sotto/dial"
 	"sotto/erasure"
 	"sotto/job"
 	"sotto/keyring"
@@ -49,6 +50,7 @@ type Desk struct {
 	People     *person.People
 	Lines      *line.Lines
 	Agents     *agent.Agents
+	Dials      *dial.Gate
 	Calls      *call.Calls
 	Recordings *recording.Recordings
 	Tickets    *ticket.Tickets
@@ -164,6 +166,11 @@ func (d *Desk) openParts() (err error) {
 	if d.Lines, err = line.New(d.DB, d.Blobs, d.Audit, d.cfg.Region); err != nil {
 		return err
 	}
+	if d.Dials, err = dial.New(dial.Config{
+		DB: d.DB, People: d.People, Lines: d.Lines, Audit: d.Audit, Metrics: d.Metrics, Region: d.cfg.Region,
+	}); err != nil {
+		return err
+	}
 	d.Calls = call.New(call.Config{DB: d.DB, Ring: d.Ring, People: d.People, Log: d.log, Metrics: d.Metrics})
 	d.Agents = agent.New(d.DB, d.Ring, d.People, d.Audit)
 	d.Recordings = recording.New(recording.Config{
@@ -207,6 +214,9 @@ func (d *Desk) recover(ctx context.Context) error {
 		return err
 	}
 	if err := d.catchUp(ctx); err != nil {
+		return err
+	}
+	if err := d.Dials.Recover(ctx); err != nil {
 		return err
 	}
 	if err := d.Jobs.Recover(ctx); err != nil {

@@ -141,7 +141,7 @@ func (s *Server) openWeb(context.Context) (err error) {
 	mux.Handle("/", home)
 	mux.Handle("/api/", api.New(api.Config{
 		DB: d.DB, Accounts: d.Accounts, People: d.People, Tickets: d.Tickets, Calls: d.Calls, Recordings: d.Recordings,
-		Lines: d.Lines, Agents: d.Agents, Audit: d.Audit, Eraser: d.Eraser, Rights: d.Rights, Receipts: d.Receipts,
+		Lines: d.Lines, Agents: d.Agents, Dials: d.Dials, Audit: d.Audit, Eraser: d.Eraser, Rights: d.Rights, Receipts: d.Receipts,
 		Log: d.log, Metrics: d.Metrics, Clock: d.cfg.Clock, TrustProxy: d.cfg.TrustProxy,
 	}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })

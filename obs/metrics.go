@@ -6,6 +6,7 @@ import "errors"
 // route patterns, methods and codes; never anything of a person.
 type Metrics struct {
 	Calls       *Counter   // calls that ended, by reason
+	Dials       *Counter   // attempts to call a number outside, by reason: allowed, emergency, or why not
 	CallsActive *Gauge     // calls from the first ring to the end reason
 	Legs        *Gauge     // parties on the line now
 	Recordings  *Gauge     // recordings now, by state
@@ -33,6 +34,7 @@ func (o *Obs) makeMetrics() (Metrics, error) {
 		[]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}, "route", "method")
 	m := Metrics{
 		Calls:       counter("sotto_calls_total", "Calls that ended, by their one reason.", "reason"),
+		Dials:       counter("sotto_dials_total", "Attempts to call a number outside: allowed, emergency, or why not.", "reason"),
 		CallsActive: gauge("sotto_calls_active", "Calls from the first ring to the end reason."),
 		Legs:        gauge("sotto_legs", "Parties on the line now."),
 		Recordings:  gauge("sotto_recordings", "Recordings now, by state.", "state"),

@@ -151,6 +151,7 @@ type cli struct {
 	Recording recordingCmd `cmd:"" help:"Recordings."`
 	Line      lineCmd      `cmd:"" help:"Lines: numbers, greetings, hours, automatic deletion."`
 	Agent     agentCmd     `cmd:"" help:"Agents and their telephones."`
+	Dial      dialCmd      `cmd:"" help:"Calls to numbers outside: where to, how much."`
 	Token     tokenCmd     `cmd:"" help:"API tokens."`
 	Audit     auditCmd     `cmd:"" help:"The audit log."`
 	Setting   settingCmd   `cmd:"" help:"Read or change a setting of the desk."`

@@ -14,6 +14,7 @@ import (
 	"sotto/call"
 	"sotto/db"
 	"sotto/desk"
+	"sotto/dial"
 	"sotto/leg"
 	"sotto/leg/media"
 	"sotto/leg/sip"
@@ -95,8 +96,20 @@ func (f *filler) addStaff(ctx context.Context) error {
 		if _, err := f.d.Tickets.Upload(ctx, f.actor(p), p.Text(UploadName), "application/pdf", strings.NewReader(p.Text(Upload))); err != nil {
 			return err
 		}
+		if err := f.dial(ctx, p); err != nil {
+			return err
+		}
 	}
 	return f.addLine(ctx)
+}
+
+// dial asks for a call that is never made, by an agent to a number outside.
+func (f *filler) dial(ctx context.Context, p *Person) error {
+	g, err := f.d.Dials.Authorize(ctx, dial.Attempt{By: f.actor(p), Path: dial.Click, Number: "+33199009999"})
+	if err != nil {
+		return err
+	}
+	return f.d.Dials.Done(ctx, g, 0)
 }
 
 func (f *filler) addLine(ctx context.Context) error {

@@ -378,6 +378,24 @@ CREATE TABLE statement (
 );
 CREATE INDEX statement_recording ON statement (recording_id);
 
+CREATE TABLE dial_country (region TEXT PRIMARY KEY);
+
+CREATE TABLE dial_rate (prefix TEXT PRIMARY KEY, micros BIGINT NOT NULL);
+
+CREATE TABLE dial_attempt (
+  id BIGINT PRIMARY KEY,
+  agent_id BIGINT REFERENCES person (id),
+  path TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  day TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  ended_at BIGINT,
+  seconds BIGINT NOT NULL,
+  cost_micros BIGINT NOT NULL
+);
+CREATE INDEX dial_attempt_day ON dial_attempt (day, agent_id);
+CREATE INDEX dial_attempt_open ON dial_attempt (agent_id) WHERE ended_at IS NULL;
+
 CREATE TABLE request (
   id BIGINT PRIMARY KEY,
   person_id BIGINT NOT NULL REFERENCES person (id),

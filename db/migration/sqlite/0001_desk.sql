@@ -378,6 +378,24 @@ CREATE TABLE statement (
 ) STRICT;
 CREATE INDEX statement_recording ON statement (recording_id);
 
+CREATE TABLE dial_country (region TEXT PRIMARY KEY) STRICT;
+
+CREATE TABLE dial_rate (prefix TEXT PRIMARY KEY, micros INTEGER NOT NULL) STRICT;
+
+CREATE TABLE dial_attempt (
+  id INTEGER PRIMARY KEY,
+  agent_id INTEGER REFERENCES person (id),
+  path TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  day TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  ended_at INTEGER,
+  seconds INTEGER NOT NULL,
+  cost_micros INTEGER NOT NULL
+) STRICT;
+CREATE INDEX dial_attempt_day ON dial_attempt (day, agent_id);
+CREATE INDEX dial_attempt_open ON dial_attempt (agent_id) WHERE ended_at IS NULL;
+
 CREATE TABLE request (
   id INTEGER PRIMARY KEY,
   person_id INTEGER NOT NULL REFERENCES person (id),

@@ -35,7 +35,7 @@ func newMatrix(t *testing.T) *matrix {
 	for name, id := range own {
 		m.foreign[name] = id
 	}
-	for _, child := range []string{"identity", "comment", "recording", "export", "attachment"} {
+	for _, child := range []string{"identity", "comment", "recording", "export", "attachment", "holiday"} {
 		m.foreign[child] = other[child]
 	}
 	m.random = map[string]string{}
@@ -67,7 +67,10 @@ func (m *matrix) thing(number, word string, l sotto.LineID) map[string]string {
 	comments := m.ask(m.agent, "GET", fmt.Sprintf("/tickets/%d/comments", p.ticket)).is(200)
 	export := m.ask(m.admin, "POST", fmt.Sprintf("/sotto/people/%d/exports", p.caller)).is(202)
 	m.work()
+	schedule := m.ask(m.admin, "POST", "/business_hours/schedules", `{"schedule":{"name":"Office","time_zone":"UTC"}}`).is(201).id("schedule.id")
+	holiday := m.ask(m.admin, "POST", "/business_hours/schedules/"+schedule+"/holidays", `{"holiday":{"name":"New year","start_date":"2027-01-01","end_date":"2027-01-01"}}`).is(201)
 	return map[string]string{
+		"schedule": schedule, "holiday": holiday.id("holiday.id"),
 		"id": fmt.Sprint(int64(p.caller)), "person": fmt.Sprint(int64(p.caller)), "ticket": fmt.Sprint(int64(p.ticket)), "call": fmt.Sprint(int64(p.call)),
 		"recording": fmt.Sprintf("%d.wav", p.recording), "comment": comments.id("comments.1.id"), "attachment": comments.id("comments.1.attachments.0.id"),
 		"identity": m.ask(m.agent, "GET", user+"/identities").id("identities.0.id"), "line": fmt.Sprint(int64(l)), "agent": fmt.Sprint(int64(m.agent.id)),
@@ -96,6 +99,12 @@ func bodies(r route, ids map[string]string) string {
 		return `{"identity":{"type":"email","value":"new@example.org"}}`
 	case strings.HasPrefix(r.path, "/users"):
 		return `{"user":{"name":"New"}}`
+	case strings.Contains(r.path, "holidays"):
+		return `{"holiday":{"name":"New"}}`
+	case strings.HasSuffix(r.path, "workweek"):
+		return `{"workweek":{"intervals":[{"start_time":0,"end_time":60}]}}`
+	case strings.Contains(r.path, "schedules"):
+		return `{"schedule":{"name":"New"}}`
 	case strings.Contains(r.path, "phone_numbers"):
 		return `{"phone_number":{"name":"New"}}`
 	case strings.Contains(r.path, "availabilities"):
@@ -192,7 +201,7 @@ func TestWhatIsNotThereAndWhatIsNotYoursAreTheSame(t *testing.T) {
 					t.Errorf("%s: %s %s: foreign %d %s, unknown %d %s", role, r.method, r.path, foreign.status, foreign.raw, unknown.status, unknown.raw)
 				}
 			}
-			if strings.Contains(r.path, "{line}") || strings.Contains(r.path, "{agent}") || strings.Contains(r.path, "{receipt}") {
+			if strings.Contains(r.path, "{line}") || strings.Contains(r.path, "{schedule}") || strings.Contains(r.path, "{agent}") || strings.Contains(r.path, "{receipt}") {
 				continue
 			}
 			erased := m.ask(who, r.method, fill(r.path, m.erased), bodies(r, m.erased)).lacks("gone@", "199007777", "secrettext", "secretname gone")
@@ -209,7 +218,7 @@ func TestWhatIsNotThereAndWhatIsNotYoursAreTheSame(t *testing.T) {
 // hasChild reports whether the path ends in something that belongs to what
 // stands before it.
 func (m *matrix) hasChild(r route) bool {
-	for _, child := range []string{"{identity}", "{export}", "{attachment}", "{comment}"} {
+	for _, child := range []string{"{identity}", "{export}", "{attachment}", "{comment}", "{holiday}"} {
 		if strings.Contains(r.path, child) {
 			return true
 		}

@@ -4,14 +4,12 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"sotto"
 	"sotto/line"
 )
 
-// phoneNumber is a line in Zendesk's shape. The members from Voicemail on are
-// ours.
+// phoneNumber is a line in Zendesk's shape. The members from Brand on are ours.
 type phoneNumber struct {
 	ID             int64            `json:"id"`
 	URL            string           `json:"url"`
@@ -41,13 +39,25 @@ type phoneNumber struct {
 	FailoverNumber *string          `json:"failover_number"`
 	Token          *string          `json:"token"`
 
-	Voicemail   bool        `json:"voicemail"`
-	RingSeconds int64       `json:"ring_seconds"`
-	WaitSeconds int64       `json:"max_wait_seconds"`
-	Locale      string      `json:"locale"`
-	Deletion    deletionIn  `json:"automatic_deletion"`
-	TimeZone    string      `json:"time_zone"`
-	Hours       []openHours `json:"business_hours"`
+	Brand            string      `json:"brand"`
+	Voicemail        bool        `json:"voicemail"`
+	RingSeconds      int64       `json:"ring_seconds"`
+	WaitSeconds      int64       `json:"max_wait_seconds"`
+	MaxQueue         int         `json:"max_queue_size"`
+	AnnounceWait     bool        `json:"average_wait_announcement"`
+	AnnouncePosition bool        `json:"position_announcement"`
+	Callback         bool        `json:"callback_from_queue"`
+	WrapUp           bool        `json:"wrap_up_enabled"`
+	WrapUpSeconds    *int64      `json:"wrap_up_seconds"`
+	CallerID         *string     `json:"caller_id"`
+	SecureMedia      bool        `json:"secure_media"`
+	Overflow         *string     `json:"overflow_number"`
+	OverflowClosed   *string     `json:"overflow_number_outside_hours"`
+	Locale           string      `json:"locale"`
+	Deletion         deletionIn  `json:"automatic_deletion"`
+	TimeZone         string      `json:"time_zone"`
+	Hours            []openHours `json:"business_hours"`
+	DeletedAt        *string     `json:"deleted_at"`
 }
 
 type lineCapabilities struct {
@@ -85,10 +95,24 @@ func (q *request) phoneNumber(l line.Line) phoneNumber {
 	out := phoneNumber{
 		ID: int64(l.ID), URL: q.base + "/channels/voice/phone_numbers/" + strconv.FormatInt(int64(l.ID), 10) + ".json", CreatedAt: stamp(l.CreatedAt),
 		Number: l.Number, DisplayNumber: l.Number, Name: l.Name, Nickname: l.Name, Recorded: l.Consent != line.Never,
-		Consent: strings.ReplaceAll(string(l.Consent), "-", "_"), GroupIDs: []int64{}, GreetingIDs: []string{},
-		Capabilities: lineCapabilities{Voice: true}, VoiceEnabled: l.DeletedAt.IsZero(), LineType: "phone",
-		Voicemail: l.Voicemail, RingSeconds: int64(l.Ring.Seconds()), WaitSeconds: int64(l.Wait.Seconds()), Locale: l.Locale,
+		Consent: underscored(l.Consent), GroupIDs: []int64{}, GreetingIDs: []string{},
+		Capabilities: lineCapabilities{Voice: l.Voice, SMS: l.SMS}, VoiceEnabled: l.Voice && l.DeletedAt.IsZero(), SMSEnabled: l.SMS, LineType: underscored(l.Kind),
+		Outbound: l.Outbound, IVRID: orNull(l.Menu), ScheduleID: orNull(l.Schedule), FailoverNumber: wordOrNull(l.Failover),
+		Brand: l.Brand, Voicemail: l.Voicemail, RingSeconds: int64(l.Ring.Seconds()), WaitSeconds: int64(l.Wait.Seconds()), MaxQueue: l.MaxQueue,
+		AnnounceWait: l.AnnounceWait, AnnouncePosition: l.AnnouncePosition, Callback: l.Callback,
+		WrapUp: l.WrapUp, WrapUpSeconds: orNull(int64(l.WrapUpLimit.Seconds())), CallerID: wordOrNull(l.CallerID), SecureMedia: l.SecureMedia,
+		Overflow: wordOrNull(l.Overflow), OverflowClosed: wordOrNull(l.OverflowClosed), Locale: l.Locale,
 		Deletion: deletionIn{orNull(int64(l.KeepCallDays)), orNull(int64(l.KeepVoicemailDays))}, TimeZone: l.Hours.Zone, Hours: []openHours{},
+		DeletedAt: stamp(l.DeletedAt),
+	}
+	if l.Priority {
+		out.Priority = 1
+	}
+	for _, g := range l.Groups {
+		out.GroupIDs = append(out.GroupIDs, int64(g))
+	}
+	if len(l.Groups) > 0 {
+		out.DefaultGroupID = &out.GroupIDs[0]
 	}
 	for _, s := range l.Hours.Spans {
 		out.Hours = append(out.Hours, openHours{int(s.Day), s.Opens, s.Closes})
@@ -96,94 +120,8 @@ func (q *request) phoneNumber(l line.Line) phoneNumber {
 	return out
 }
 
-// phoneNumberInput is what a client may set on a line.
-type phoneNumberInput struct {
-	Number      *text        `json:"number"`
-	Token       *string      `json:"token"`
-	Name        *string      `json:"name"`
-	Nickname    *string      `json:"nickname"`
-	Consent     *string      `json:"call_recording_consent"`
-	Voicemail   *bool        `json:"voicemail"`
-	RingSeconds *int64       `json:"ring_seconds"`
-	WaitSeconds *int64       `json:"max_wait_seconds"`
-	Locale      *string      `json:"locale"`
-	Deletion    *deletionSet `json:"automatic_deletion"`
-	TimeZone    *string      `json:"time_zone"`
-	Hours       *[]openHours `json:"business_hours"`
-}
-
-type deletionSet struct {
-	Calls      optionalNumber `json:"calls_days"`
-	Voicemails optionalNumber `json:"voicemails_days"`
-}
-
-func (q *request) readPhoneNumber() (phoneNumberInput, error) {
-	var body struct {
-		Number *phoneNumberInput `json:"phone_number"`
-	}
-	if err := q.read(&body); err != nil {
-		return phoneNumberInput{}, err
-	}
-	if body.Number == nil {
-		return phoneNumberInput{}, missing("phone_number")
-	}
-	return *body.Number, nil
-}
-
-// apply puts what was given on the settings; line checks them.
-func (in phoneNumberInput) apply(s *line.Settings) error {
-	if in.Number != nil {
-		s.Number = string(*in.Number)
-	}
-	for _, name := range []*string{in.Name, in.Nickname} {
-		if name != nil {
-			s.Name = *name
-		}
-	}
-	if in.Consent != nil {
-		s.Consent = line.Consent(strings.ReplaceAll(*in.Consent, "_", "-"))
-	}
-	if in.Voicemail != nil {
-		s.Voicemail = *in.Voicemail
-	}
-	if in.Locale != nil {
-		s.Locale = *in.Locale
-	}
-	for to, v := range map[*time.Duration]*int64{&s.Ring: in.RingSeconds, &s.Wait: in.WaitSeconds} {
-		if v != nil {
-			*to = time.Duration(min(max(*v, -1), 1<<20)) * time.Second
-		}
-	}
-	if in.TimeZone != nil {
-		s.Hours.Zone = *in.TimeZone
-	}
-	if in.Hours != nil {
-		s.Hours.Spans = nil
-		for _, h := range *in.Hours {
-			s.Hours.Spans = append(s.Hours.Spans, line.Span{Day: time.Weekday(h.Day), Opens: h.Opens, Closes: h.Closes})
-		}
-	}
-	return in.applyDeletion(s)
-}
-
-func (in phoneNumberInput) applyDeletion(s *line.Settings) error {
-	if in.Deletion == nil {
-		return nil
-	}
-	for _, f := range []struct {
-		to *int
-		in optionalNumber
-	}{{&s.KeepCallDays, in.Deletion.Calls}, {&s.KeepVoicemailDays, in.Deletion.Voicemails}} {
-		if !f.in.given {
-			continue
-		}
-		if f.in.n > 1<<20 {
-			return sotto.FailField("automatic_deletion", "Recordings are deleted after 1 to 3650 days, or never (null).")
-		}
-		*f.to = int(f.in.n)
-	}
-	return nil
-}
+// underscored writes a word of ours as Zendesk does: opt_in for opt-in.
+func underscored[W ~string](w W) string { return strings.ReplaceAll(string(w), "-", "_") }
 
 func (a *API) listPhoneNumbers(w http.ResponseWriter, q *request) error {
 	p, err := q.page()

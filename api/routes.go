@@ -27,7 +27,7 @@ type route struct {
 // routes is the complete list. openapi.yaml describes each; a test compares
 // the two. Every path may end in .json or a slash.
 func (a *API) routes() []route {
-	return slices.Concat(a.people(), a.cases(), a.voices(), a.rights())
+	return slices.Concat(a.people(), a.cases(), a.voices(), a.lines(), a.rights())
 }
 
 // people are users, their addresses and the deleted ones.
@@ -108,7 +108,7 @@ func (a *API) cases() []route {
 	}
 }
 
-// voices are the audit log, lines, agents and recordings.
+// voices are the audit log, agents and recordings.
 func (a *API) voices() []route {
 	const (
 		voice = "/channels/voice"
@@ -118,12 +118,6 @@ func (a *API) voices() []route {
 		{"GET", "/audit_logs", admin, a.listAuditLogs},
 		{"GET", "/audit_logs/{id}", admin, a.showAuditLog},
 
-		{"GET", voice + "/phone_numbers", staff, a.listPhoneNumbers},
-		{"POST", voice + "/phone_numbers", admin, a.createPhoneNumber},
-		{"GET", voice + "/phone_numbers/{line}", staff, a.showPhoneNumber},
-		{"PUT", voice + "/phone_numbers/{line}", admin, a.updatePhoneNumber},
-		{"DELETE", voice + "/phone_numbers/{line}", admin, a.deletePhoneNumber},
-		{"GET", voice + "/phone_numbers/{line}/automatic_deletion", admin, a.previewDeletion},
 		{"GET", voice + "/availabilities/{agent}", staff, a.showAvailability},
 		{"PUT", voice + "/availabilities/{agent}", staff, a.updateAvailability},
 		{"GET", "/sotto/dialling", admin, a.showDialling},
@@ -132,6 +126,40 @@ func (a *API) voices() []route {
 		{"DELETE", calls, admin, a.deleteRecordings},
 		{"GET", calls + "/{recording}", staff, a.playRecording},
 		{"DELETE", calls + "/{recording}", admin, a.deleteRecordingsOfType},
+	}
+}
+
+// lines are the desk's numbers and when they are open.
+func (a *API) lines() []route {
+	const (
+		numbers  = "/channels/voice/phone_numbers"
+		plans    = "/business_hours/schedules"
+		holidays = plans + "/{schedule}/holidays"
+	)
+	return []route{
+		{"GET", "/channels/voice/lines", staff, a.listLines},
+		{"GET", "/channels/voice/digital_lines", staff, a.listDigitalLines},
+		{"GET", numbers, staff, a.listPhoneNumbers},
+		{"POST", numbers, admin, a.createPhoneNumber},
+		{"GET", numbers + "/deleted", admin, a.listDeletedPhoneNumbers},
+		{"PUT", numbers + "/update_many", admin, a.updatePhoneNumbers},
+		{"GET", numbers + "/{line}", staff, a.showPhoneNumber},
+		{"PUT", numbers + "/{line}", admin, a.updatePhoneNumber},
+		{"DELETE", numbers + "/{line}", admin, a.deletePhoneNumber},
+		{"PUT", numbers + "/{line}/recover", admin, a.recoverPhoneNumber},
+		{"GET", numbers + "/{line}/automatic_deletion", admin, a.previewDeletion},
+
+		{"GET", plans, staff, a.listSchedules},
+		{"POST", plans, admin, a.createSchedule},
+		{"GET", plans + "/{schedule}", staff, a.showSchedule},
+		{"PUT", plans + "/{schedule}", admin, a.updateSchedule},
+		{"DELETE", plans + "/{schedule}", admin, a.deleteSchedule},
+		{"PUT", plans + "/{schedule}/workweek", admin, a.updateWorkweek},
+		{"GET", holidays, staff, a.listHolidays},
+		{"POST", holidays, admin, a.createHoliday},
+		{"GET", holidays + "/{holiday}", staff, a.showHoliday},
+		{"PUT", holidays + "/{holiday}", admin, a.updateHoliday},
+		{"DELETE", holidays + "/{holiday}", admin, a.deleteHoliday},
 	}
 }
 

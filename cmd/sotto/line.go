@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"text/tabwriter"
-	"time"
 
 	"sotto"
 	"sotto/agent"
@@ -18,86 +16,12 @@ import (
 type lineCmd struct {
 	Add      lineAddCmd      `cmd:"" help:"Add a line."`
 	List     lineListCmd     `cmd:"" help:"List the lines."`
-	Set      lineSetCmd      `cmd:"" help:"Change a line."`
+	Show     lineShowCmd     `cmd:"" help:"Show every setting of a line."`
+	Set      lineSetCmd      `cmd:"" help:"Change one or several lines, all or none."`
+	Schedule scheduleCmd     `cmd:"" help:"Opening hours that several lines go by."`
 	Greeting lineGreetingCmd `cmd:"" help:"Put a sound file on a line."`
 	Delete   lineDeleteCmd   `cmd:"" help:"Delete a line; its calls and recordings stay by their own rules."`
-}
-
-// lineFlags are the settings of a line; what is not given stays.
-type lineFlags struct {
-	Name          *string  `help:"What the desk calls the line."`
-	Locale        *string  `help:"The language it speaks: en or fr."`
-	Consent       *string  `help:"How it asks about recording: always, opt-in, opt-out or never."`
-	Voicemail     *bool    `negatable:"" help:"Take messages when nobody answers."`
-	Ring          *int     `placeholder:"SECONDS" help:"How long one agent is rung."`
-	Wait          *int     `placeholder:"SECONDS" help:"How long a caller waits at most."`
-	TimeZone      *string  `help:"Where the hours count, as Europe/Paris."`
-	Hours         []string `placeholder:"DAY=FROM-TO" help:"When it is open, as mon=09:00-17:30; repeated; 'always' clears."`
-	KeepCalls     *int     `placeholder:"DAYS" help:"Automatic deletion of recorded calls; 0 is never."`
-	KeepVoicemail *int     `placeholder:"DAYS" help:"Automatic deletion of voice messages; 0 is never."`
-}
-
-func (f lineFlags) apply(s *line.Settings) error {
-	put(&s.Name, f.Name)
-	put(&s.Locale, f.Locale)
-	put(&s.Voicemail, f.Voicemail)
-	put(&s.Hours.Zone, f.TimeZone)
-	put(&s.KeepCallDays, f.KeepCalls)
-	put(&s.KeepVoicemailDays, f.KeepVoicemail)
-	if f.Consent != nil {
-		s.Consent = line.Consent(*f.Consent)
-	}
-	if f.Ring != nil {
-		s.Ring = time.Duration(*f.Ring) * time.Second
-	}
-	if f.Wait != nil {
-		s.Wait = time.Duration(*f.Wait) * time.Second
-	}
-	if len(f.Hours) == 0 {
-		return nil
-	}
-	spans, err := readHours(f.Hours)
-	s.Hours.Spans = spans
-	return err
-}
-
-func put[T any](to *T, from *T) {
-	if from != nil {
-		*to = *from
-	}
-}
-
-// readHours reads mon=09:00-17:30.
-func readHours(in []string) ([]line.Span, error) {
-	days := []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
-	var out []line.Span
-	for _, h := range in {
-		if h == "always" {
-			continue
-		}
-		day, times, _ := strings.Cut(strings.ToLower(h), "=")
-		from, to, _ := strings.Cut(times, "-")
-		a, okA := minutes(from)
-		b, okB := minutes(to)
-		n := -1
-		for i, d := range days {
-			if d == day {
-				n = i
-			}
-		}
-		if n < 0 || !okA || !okB {
-			return nil, sotto.FailField("hours", "Write opening hours as mon=09:00-17:30.")
-		}
-		out = append(out, line.Span{Day: time.Weekday(n), Opens: a, Closes: b})
-	}
-	return out, nil
-}
-
-func minutes(s string) (int, bool) {
-	h, m, ok := strings.Cut(s, ":")
-	hours, errH := strconv.Atoi(h)
-	mins, errM := strconv.Atoi(m)
-	return hours*60 + mins, ok && errH == nil && errM == nil && mins < 60
+	Recover  lineRecoverCmd  `cmd:"" help:"Take a deleted line back, within three days."`
 }
 
 type lineAddCmd struct {
@@ -119,11 +43,17 @@ func (c *lineAddCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error 
 	return err
 }
 
-type lineListCmd struct{}
+type lineListCmd struct {
+	Deleted bool `help:"List the deleted lines that can still be recovered."`
+}
 
 // DoDesk prints a line for each line.
 func (c *lineListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
-	all, err := d.Lines.List(ctx)
+	list := d.Lines.List
+	if c.Deleted {
+		list = d.Lines.Deleted
+	}
+	all, err := list(ctx)
 	if err != nil {
 		return err
 	}
@@ -142,14 +72,48 @@ func days(n int) string {
 	return strconv.Itoa(n) + " days"
 }
 
-type lineSetCmd struct {
+type lineShowCmd struct {
 	ID sotto.LineID `arg:"" help:"The line's id."`
+}
+
+// DoDesk prints a line for each setting.
+func (c *lineShowCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
+	l, err := d.Lines.Get(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	for _, word := range l.Words() {
+		fmt.Fprintf(w, "%s\t%s\n", word.Field, word.Value)
+	}
+	return w.Flush()
+}
+
+type lineSetCmd struct {
+	IDs     []sotto.LineID `arg:"" name:"id" help:"The lines' ids."`
+	Preview bool           `help:"Only print what would change."`
 	lineFlags
 }
 
-// DoDesk changes the line.
-func (c *lineSetCmd) DoDesk(ctx context.Context, d *desk.Desk, _ streams) error {
-	_, err := d.Lines.Update(ctx, sotto.Operator(), c.ID, c.apply)
+// DoDesk changes the lines.
+func (c *lineSetCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
+	_, changed, err := d.Lines.UpdateMany(ctx, sotto.Operator(), c.IDs, c.Preview, c.apply)
+	if !c.Preview {
+		return err
+	}
+	for _, diff := range changed {
+		fmt.Fprintf(s.out, "%d %s: %q becomes %q\n", diff.Line, diff.Field, diff.From, diff.To)
+	}
+	return err
+}
+
+type lineRecoverCmd struct {
+	ID sotto.LineID `arg:"" help:"The line's id."`
+}
+
+// DoDesk takes the line back.
+func (c *lineRecoverCmd) DoDesk(ctx context.Context, d *desk.Desk, _ streams) error {
+	_, err := d.Lines.Recover(ctx, sotto.Operator(), c.ID)
 	return err
 }
 

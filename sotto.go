@@ -27,7 +27,8 @@ type LineID int64
 // GroupID names one group of agents.
 type GroupID int64
 
-// MenuID names one menu a caller chooses from with keys.
+// MenuID names one tree of menus a caller chooses from with keys, in all its
+// versions.
 type MenuID int64
 
 // ScheduleID names opening hours that several lines may share.

@@ -37,6 +37,7 @@ type State string
 const (
 	Ringing    State = "ringing"   // not answered yet
 	Greeting   State = "greeting"  // hears the first words
+	Menu       State = "menu"      // chooses in a menu
 	Consenting State = "consent"   // hears about recording and decides
 	Queued     State = "queued"    // waits for an agent
 	Connected  State = "connected" // talks to an agent
@@ -155,7 +156,7 @@ func (c *Call) Caller() leg.Caller {
 func (c *Call) Enter(s State) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == Ended || !slices.Contains([]State{Greeting, Consenting, Queued, Voicemail}, s) {
+	if c.state == Ended || !slices.Contains([]State{Greeting, Menu, Consenting, Queued, Voicemail}, s) {
 		return
 	}
 	c.state = s

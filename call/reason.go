@@ -18,6 +18,7 @@ const (
 	VoicemailLeft        Reason = "voicemail-left"         // a message was left
 	Cancelled            Reason = "cancelled"              // the caller gave up while it rang
 	AbandonedInGreeting  Reason = "abandoned-in-greeting"  // hung up during the first words
+	AbandonedInMenu      Reason = "abandoned-in-menu"      // hung up in a menu
 	AbandonedInConsent   Reason = "abandoned-in-consent"   // hung up while being asked about recording
 	AbandonedInQueue     Reason = "abandoned-in-queue"     // hung up while waiting
 	AbandonedInVoicemail Reason = "abandoned-in-voicemail" // hung up without leaving a message
@@ -65,6 +66,7 @@ func outcomes() []outcome {
 		{VoicemailLeft, ByCaller, 200, "completed"},
 		{Cancelled, ByCaller, 487, "not_answered"},
 		{AbandonedInGreeting, ByCaller, 200, "abandoned_in_ivr"},
+		{AbandonedInMenu, ByCaller, 200, "abandoned_in_ivr"},
 		{AbandonedInConsent, ByCaller, 200, "abandoned_in_ivr"},
 		{AbandonedInQueue, ByCaller, 200, "abandoned_in_queue"},
 		{AbandonedInVoicemail, ByCaller, 200, "abandoned_in_voicemail"},
@@ -183,6 +185,8 @@ func left(at State) Reason {
 		return Cancelled
 	case Greeting:
 		return AbandonedInGreeting
+	case Menu:
+		return AbandonedInMenu
 	case Consenting:
 		return AbandonedInConsent
 	case Queued:

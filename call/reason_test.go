@@ -46,6 +46,7 @@ func TestEveryEndHasOneReasonStatusAndWords(t *testing.T) {
 	}{
 		{"CANCEL while it rings", call.Ringing, leg.Cancelled, ended(leg.Cancelled), call.Cancelled, call.ByCaller, 487, "The caller gave up while it rang."},
 		{"BYE in the greeting", call.Greeting, leg.HungUp, nil, call.AbandonedInGreeting, call.ByCaller, 200, "The caller hung up during the greeting."},
+		{"BYE in a menu", call.Menu, leg.HungUp, ended(leg.HungUp), call.AbandonedInMenu, call.ByCaller, 200, "The caller hung up in the menu."},
 		{"BYE at the question", call.Consenting, leg.HungUp, ended(leg.HungUp), call.AbandonedInConsent, call.ByCaller, 200, "The caller hung up while being asked about recording."},
 		{"BYE in the queue", call.Queued, leg.HungUp, context.Canceled, call.AbandonedInQueue, call.ByCaller, 200, "The caller hung up while waiting."},
 		{"BYE before the message", call.Voicemail, leg.HungUp, nil, call.AbandonedInVoicemail, call.ByCaller, 200, "The caller hung up without leaving a message."},
@@ -115,10 +116,10 @@ func TestCallStatesFollowTheModel(t *testing.T) {
 		model, reason := call.Ringing, call.Reason("")
 		t.Repeat(map[string]func(*rapid.T){
 			"enter": func(t *rapid.T) {
-				s := rapid.SampledFrom([]call.State{call.Ringing, call.Greeting, call.Consenting, call.Queued, call.Connected, call.Voicemail, call.Ended, "asleep"}).Draw(t, "state")
+				s := rapid.SampledFrom([]call.State{call.Ringing, call.Greeting, call.Menu, call.Consenting, call.Queued, call.Connected, call.Voicemail, call.Ended, "asleep"}).Draw(t, "state")
 				c.Enter(s)
 				switch s {
-				case call.Greeting, call.Consenting, call.Queued, call.Voicemail:
+				case call.Greeting, call.Menu, call.Consenting, call.Queued, call.Voicemail:
 					if model != call.Ended {
 						model = s
 					}

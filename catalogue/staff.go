@@ -84,6 +84,23 @@ func lines() []Table {
 			Indexes: []string{"holiday_schedule"},
 		},
 		{
+			Name: "ivr", Owner: "route", What: "one row for each tree of menus",
+			Columns: []Column{
+				nobody("id", "primary key"), nobody("name", "what the desk calls the menus"),
+				nobody("draft", "the menus being worked on: names, keys, ids, the desk's own texts and the numbers it forwards to; the fields of route.Plan"),
+				nobody("live", "the version new calls begin with; NULL while none was published"),
+				nobody("created_at", "since when the menus exist"), nobody("updated_at", "when they last changed"),
+				nobody("deleted_at", "since when they are gone; name, draft and versions are removed then"),
+			},
+		},
+		{
+			Name: "ivr_version", Owner: "route", What: "one row for each published version of a tree of menus",
+			Columns: []Column{
+				nobody("ivr_id", "which tree of menus"), nobody("number", "its number, from 1"),
+				nobody("plan", "the menus as they were published; the fields of route.Plan"), nobody("published_at", "since when"),
+			},
+		},
+		{
 			Name: "line", Owner: "line", What: "one row for each number of the desk",
 			Columns: []Column{
 				nobody("id", "primary key"), nobody("kind", "phone, sip-in or digital"), nobody("number", "the desk's own number"),

@@ -33,6 +33,7 @@ import (
 	"sotto/receipt"
 	"sotto/recording"
 	"sotto/retention"
+	"sotto/route"
 	"sotto/ticket"
 )
 
@@ -49,6 +50,7 @@ type Desk struct {
 	Accounts   *account.Accounts
 	People     *person.People
 	Lines      *line.Lines
+	Menus      *route.Menus
 	Agents     *agent.Agents
 	Dials      *dial.Gate
 	Calls      *call.Calls
@@ -171,6 +173,7 @@ func (d *Desk) openParts() (err error) {
 	}); err != nil {
 		return err
 	}
+	d.Menus = route.New(route.Config{DB: d.DB, Audit: d.Audit, Lines: d.Lines})
 	d.Calls = call.New(call.Config{DB: d.DB, Ring: d.Ring, People: d.People, Log: d.log, Metrics: d.Metrics})
 	d.Agents = agent.New(d.DB, d.Ring, d.People, d.Audit)
 	d.Recordings = recording.New(recording.Config{

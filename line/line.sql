@@ -115,3 +115,6 @@ SELECT id, sha256 FROM greeting WHERE line_id = $1 AND category = $2 AND locale 
 
 -- name: Greetings
 SELECT id, category, locale, created_at, uploaded_by FROM greeting WHERE line_id = $1 AND replaced_at IS NULL ORDER BY category, locale;
+
+-- name: WithMenu
+SELECT id FROM line WHERE menu_id = $1 AND deleted_at IS NULL ORDER BY id;

@@ -1,13 +1,18 @@
-// Package route is where a call goes: to the agents, to a voice message, or
-// to a closed line's last words. It is data and one pure function; menus will
-// be more data for the same function.
+// Package route is where a call goes: to the agents, to a voice message, to
+// another number, or to a closed line's last words. Follow knows the line's
+// hours; a Plan is menus as data, and Plan.Step their interpreter, a pure
+// function that always comes to an end.
 //
-// It owns nothing and does nothing: package flow asks it and goes there.
+// It owns the tables ivr, ivr_version and ivr_step: a tree of menus is edited
+// as a draft, published as a version that never changes, and rolled back to an
+// older one. Which key a caller pressed is never kept, only which way the call
+// took. Package flow asks it and goes there; it plays and dials nothing.
 package route
 
 import (
 	"time"
 
+	"sotto"
 	"sotto/line"
 )
 
@@ -19,6 +24,8 @@ const (
 	Agents    Kind = "agents"    // wait for an agent
 	Voicemail Kind = "voicemail" // leave a message
 	Closed    Kind = "closed"    // hear that the line is closed
+	External  Kind = "external"  // be connected to a number outside
+	TextBack  Kind = "text-back" // get a text, and good-bye
 )
 
 // Destination is where a call goes, and how.
@@ -26,14 +33,26 @@ type Destination struct {
 	Kind Kind
 	// First is what is said on arrival.
 	First line.Category
-	// Overflow is where the call goes when no agent took it: Voicemail, or
-	// Closed when the line takes no messages. It is "" unless Kind is Agents.
+	// Overflow is where the call goes when its destination did not take it:
+	// Voicemail, Closed when the line takes no messages, or External. It is ""
+	// where nothing can follow.
 	Overflow Kind
 	// Ring is how long one agent is rung, Wait how long the caller waits for
 	// all of them. Both are 0 unless Kind is Agents.
 	Ring, Wait time.Duration
 	// InHours says that the line was open.
 	InHours bool
+
+	// Groups are who is asked, the first ones first; none is whoever is free.
+	Groups []sotto.GroupID
+	// Agent is the one agent who is asked; 0 is all of Groups.
+	Agent sotto.PersonID
+	// External is the number outside, E.164, for the kind or the overflow
+	// External. It is a desk's own setting, and goes to the trunk through the
+	// dial gate only.
+	External string
+	// Text is what the kind TextBack sends.
+	Text string
 }
 
 // Follow returns where a call to l goes at now.
@@ -49,4 +68,42 @@ func Follow(l line.Line, now time.Time) Destination {
 		return Destination{Kind: message, First: line.Greeting, InHours: true}
 	}
 	return Destination{Kind: Agents, First: line.Greeting, Overflow: message, Ring: l.Ring, Wait: l.Wait, InHours: true}
+}
+
+// Through returns where a call goes that was bound for d when a menu sent it
+// r's way. The zero Route is none: the caller pressed nothing that helped, and
+// the call goes where it would have gone without a menu.
+func (d Destination) Through(r Route, l line.Line) Destination {
+	out := Destination{First: d.First, InHours: d.InHours, Overflow: d.message()}
+	switch r.Action {
+	case ToGroup:
+		out.Kind, out.Ring, out.Wait, out.Groups = Agents, l.Ring, l.Wait, r.Options.GroupIDs
+	case ToAgent:
+		out.Kind, out.Ring, out.Wait, out.Agent = Agents, l.Ring, l.Wait, r.Options.AgentID
+	case ToNumber:
+		out.Kind, out.External = External, r.Options.Number
+	case ToTextBack:
+		out.Kind, out.Text = TextBack, r.OptionText
+	case ToVoicemail:
+		out.Kind, out.Overflow = Voicemail, ""
+	default:
+		return d
+	}
+	for _, o := range r.Overflow {
+		switch o.Action {
+		case ToVoicemail:
+			out.Overflow = Voicemail
+		case ToNumber:
+			out.Overflow, out.External = External, o.Options.Number
+		}
+	}
+	return out
+}
+
+// message is what d's line does with a caller nobody talks to.
+func (d Destination) message() Kind {
+	if d.Kind == Agents {
+		return d.Overflow
+	}
+	return d.Kind
 }

@@ -22,6 +22,7 @@ import (
 	"sotto/person"
 	"sotto/privacy"
 	"sotto/recording"
+	"sotto/route"
 	"sotto/sottotest"
 	"sotto/ticket"
 )
@@ -276,6 +277,9 @@ func (f *filler) begin(ctx context.Context, p *Person) (c *call.Call, r *recordi
 	}
 	c.Answered(f.d.DB.Now())
 	if err := f.d.DB.Write(ctx, func(tx *db.Tx) error {
+		if err := f.d.Menus.Note(tx, c.ID, []route.Visit{{IVR: 1, Version: 1, Menu: 1, Took: string(route.ToVoicemail), Entered: tx.Now, Left: tx.Now}}); err != nil {
+			return err
+		}
 		return f.d.Recordings.Consent(tx, recording.Consent{
 			Call: c.ID, Purpose: recording.Call, Mode: recording.OptIn, Outcome: recording.Granted, Evidence: recording.ByKey,
 			Notice: "consent-opt-in", Locale: "fr", NoticeHash: [32]byte{1}, AskedAt: tx.Now, DecidedAt: tx.Now,

@@ -143,6 +143,24 @@ CREATE TABLE holiday (
 );
 CREATE INDEX holiday_schedule ON holiday (schedule_id);
 
+CREATE TABLE ivr (
+  id BIGINT PRIMARY KEY,
+  name TEXT NOT NULL,
+  draft TEXT NOT NULL,
+  live BIGINT,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  deleted_at BIGINT
+);
+
+CREATE TABLE ivr_version (
+  ivr_id BIGINT NOT NULL REFERENCES ivr (id),
+  number BIGINT NOT NULL,
+  plan TEXT NOT NULL,
+  published_at BIGINT NOT NULL,
+  PRIMARY KEY (ivr_id, number)
+);
+
 CREATE TABLE line (
   id BIGINT PRIMARY KEY,
   kind TEXT NOT NULL,
@@ -320,6 +338,18 @@ CREATE TABLE call_leg (
 );
 CREATE INDEX call_leg_call ON call_leg (call_id);
 CREATE INDEX call_leg_person ON call_leg (person_id);
+
+CREATE TABLE ivr_step (
+  id BIGINT PRIMARY KEY,
+  call_id BIGINT NOT NULL REFERENCES call (id),
+  ivr_id BIGINT NOT NULL,
+  version BIGINT NOT NULL,
+  menu_id BIGINT NOT NULL,
+  action TEXT NOT NULL,
+  entered_at BIGINT NOT NULL,
+  left_at BIGINT NOT NULL
+);
+CREATE INDEX ivr_step_call ON ivr_step (call_id);
 
 CREATE TABLE consent (
   id BIGINT PRIMARY KEY,

@@ -143,6 +143,24 @@ CREATE TABLE holiday (
 ) STRICT;
 CREATE INDEX holiday_schedule ON holiday (schedule_id);
 
+CREATE TABLE ivr (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  draft TEXT NOT NULL,
+  live INTEGER,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER
+) STRICT;
+
+CREATE TABLE ivr_version (
+  ivr_id INTEGER NOT NULL REFERENCES ivr (id),
+  number INTEGER NOT NULL,
+  plan TEXT NOT NULL,
+  published_at INTEGER NOT NULL,
+  PRIMARY KEY (ivr_id, number)
+) STRICT;
+
 CREATE TABLE line (
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL,
@@ -320,6 +338,18 @@ CREATE TABLE call_leg (
 ) STRICT;
 CREATE INDEX call_leg_call ON call_leg (call_id);
 CREATE INDEX call_leg_person ON call_leg (person_id);
+
+CREATE TABLE ivr_step (
+  id INTEGER PRIMARY KEY,
+  call_id INTEGER NOT NULL REFERENCES call (id),
+  ivr_id INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  menu_id INTEGER NOT NULL,
+  action TEXT NOT NULL,
+  entered_at INTEGER NOT NULL,
+  left_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX ivr_step_call ON ivr_step (call_id);
 
 CREATE TABLE consent (
   id INTEGER PRIMARY KEY,

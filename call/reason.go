@@ -159,7 +159,7 @@ func ReasonOf(at State, cause leg.Cause, err error) Reason {
 	switch cause {
 	case leg.HungUp, leg.Cancelled:
 		return left(at)
-	case leg.MediaLost, leg.PeerLost, leg.Unreachable:
+	case leg.MediaLost, leg.PeerLost, leg.Unreachable, leg.Moved:
 		return CallerLost
 	case leg.AckLost:
 		return Unconfirmed

@@ -43,6 +43,9 @@ type Caller struct {
 	Number   string // as the trunk sent it, "" when withheld
 	Name     string // display name, may be ""
 	Withheld bool   // asked for privacy (RFC 3323) or anonymous: the caller is nobody
+	// Diverted is the number that sent the call on to the one it came to, as a
+	// trunk that is believed says it (RFC 5806, RFC 7044); "" otherwise.
+	Diverted string
 }
 
 // Cause is why a leg ended. The list is closed; package call turns causes
@@ -64,10 +67,17 @@ const (
 	Fault       Cause = "fault"       // our own fault: code of ours panicked in this leg
 	Released    Cause = "released"    // we ended it in the ordinary way
 	Shutdown    Cause = "shutdown"    // the desk is stopping
+	Moved       Cause = "moved"       // the party asks to be called elsewhere (3xx): EndError.To
 )
 
 // EndError is what a method returns when the leg is over.
-type EndError struct{ Cause Cause }
+type EndError struct {
+	Cause Cause
+	// To is the number that a party with Cause Moved asks to be called at. It
+	// is a wish: nobody was called there, and whoever does so asks first
+	// whether it may be dialled. It is not part of Error.
+	To string
+}
 
 // Error returns the cause in words for a log.
 func (e *EndError) Error() string { return "leg: ended: " + string(e.Cause) }

@@ -14,6 +14,9 @@ type Metrics struct {
 	Requests    *Counter   // HTTP requests answered, by route, method and status
 	Seconds     *Histogram // how long an HTTP answer took, by route and method
 	Jobs        *Counter   // runs of jobs that ended, by kind and state: done, again, failed
+	Trunks      *Gauge     // 1 while a carrier answers, by trunk
+	Registered  *Gauge     // 1 while a carrier has our registration, by trunk
+	PostDial    *Histogram // seconds from dialling to ringing, by trunk
 }
 
 // makeMetrics makes the product's metrics; one that cannot be made stays nil
@@ -32,6 +35,9 @@ func (o *Obs) makeMetrics() (Metrics, error) {
 	}
 	seconds, err := o.Histogram("sotto_http_seconds", "How long an HTTP answer took.",
 		[]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}, "route", "method")
+	postDial, err2 := o.Histogram("sotto_trunk_post_dial_seconds", "From dialling through a carrier to its first ringing.",
+		[]float64{.1, .25, .5, 1, 2, 4, 8, 16, 32}, "trunk")
+	err = errors.Join(err, err2)
 	m := Metrics{
 		Calls:       counter("sotto_calls_total", "Calls that ended, by their one reason.", "reason"),
 		Dials:       counter("sotto_dials_total", "Attempts to call a number outside: allowed, emergency, or why not.", "reason"),
@@ -42,6 +48,9 @@ func (o *Obs) makeMetrics() (Metrics, error) {
 		Requests:    counter("sotto_http_requests_total", "HTTP requests answered.", "route", "method", "status"),
 		Seconds:     seconds,
 		Jobs:        counter("sotto_job_runs_total", "Runs of jobs that ended: done, again or failed.", "kind", "state"),
+		Trunks:      gauge("sotto_trunk_up", "Whether a carrier answers, 1 or 0.", "trunk"),
+		Registered:  gauge("sotto_trunk_registered", "Whether a carrier has our registration, 1 or 0.", "trunk"),
+		PostDial:    postDial,
 	}
 	return m, errors.Join(all, err)
 }

@@ -184,13 +184,17 @@ func TestEveryMetricOfTheDeskCounts(t *testing.T) {
 	m.Requests.Add(1, "GET /api/v2/tickets/{id}", "GET", "200")
 	m.Seconds.Observe(.02, "GET /api/v2/tickets/{id}", "GET")
 	m.Jobs.Add(1, "purge", "done")
+	m.Trunks.Set(1, "carrier")
+	m.Registered.Set(1, "carrier")
+	m.PostDial.Observe(.3, "carrier")
 	got := scrape(t, o)
 	for _, want := range []string{
 		`sotto_calls_total{reason="completed"} 1`, `sotto_calls_active 2`, `sotto_legs 4`,
 		`sotto_recordings{state="kept"} 1`, `sotto_erasures{state="incomplete"} 3`,
 		`sotto_http_requests_total{method="GET",route="GET /api/v2/tickets/{id}",status="200"} 1`,
 		`sotto_http_seconds_count{method="GET",route="GET /api/v2/tickets/{id}"} 1`,
-		`sotto_job_runs_total{kind="purge",state="done"} 1`,
+		`sotto_job_runs_total{kind="purge",state="done"} 1`, `sotto_trunk_up{trunk="carrier"} 1`,
+		`sotto_trunk_registered{trunk="carrier"} 1`, `sotto_trunk_post_dial_seconds_count{trunk="carrier"} 1`,
 	} {
 		if !strings.Contains(got, "\n"+want+"\n") {
 			t.Errorf("no %s", want)

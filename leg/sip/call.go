@@ -39,6 +39,7 @@ type Call struct {
 	inviter netip.Addr // the host that sent it
 
 	peerTag     atomic.Pointer[string] // nil until the peer has one
+	postDial    atomic.Int64           // nanoseconds; see PostDial
 	unconfirmed atomic.Int64           // CSeq of the 2xx that waits for its ACK, or noSeq
 
 	endMu sync.Mutex
@@ -53,6 +54,7 @@ type Call struct {
 	confirm   *confirm     // a 2xx of ours that has no ACK yet
 	waiters   []chan error // callers of Answer
 	invite    inviteIn     // a call to us: the INVITE we owe an answer
+	rel       *reliable    // a provisional answer of ours to be confirmed
 	dial      *dialOut     // a call of ours
 	asking    bool         // our re-INVITE is not answered
 	byeOwed   bool         // ended before the ACK: BYE when it comes
@@ -203,8 +205,9 @@ func (c *Call) tell(err error) {
 // finish ends the actor: nothing is owed any more.
 func (c *Call) finish() {
 	c.confirm.stop()
+	c.rel.stop()
 	if c.dial != nil {
-		stopTimers(c.dial.giveUp)
+		stopTimers(c.dial.giveUp, c.dial.silence)
 	}
 	c.mail.close()
 }

@@ -64,13 +64,18 @@ type Config struct {
 	// AcceptPhone gets each call that a telephone places, in the same way. nil
 	// refuses them.
 	AcceptPhone func(ctx context.Context, l leg.Leg, device sotto.DeviceID)
+	// Text gets each text from a trunk or a telephone, on a goroutine of its
+	// own, and returns the status for its sender: 200 taken, 404 no such
+	// number, 480 not now, 603 not wanted, 500 failed. nil takes none (405).
+	Text func(ctx context.Context, m Message) (status int)
 	// MaxCalls bounds the calls at one time; more are answered 503. 0 is 5000.
 	MaxCalls int
 	// Timers and Limits; the zero values are the ordinary ones.
-	Timers Timers
-	Limits Limits
-	Clock  sotto.Clock  // nil is the system's
-	Log    *slog.Logger // nil is silent
+	Timers  Timers
+	Limits  Limits
+	Clock   sotto.Clock  // nil is the system's
+	Log     *slog.Logger // nil is silent
+	Metrics obs.Metrics  // the zero value counts nothing
 }
 
 // Timers are durations of the protocol. A zero field has the given value. T1
@@ -80,6 +85,7 @@ type Timers struct {
 	T1           time.Duration // round trip (RFC 3261 17.1.1.1): 500 ms
 	T2           time.Duration // longest retransmission interval: 4 s
 	MediaTimeout time.Duration // no packet for so long: the peer is dead. 20 s; negative is never
+	NoReply      time.Duration // a trunk that says nothing for so long: the next one is tried. 4 s
 	Session      time.Duration // session interval we ask for (RFC 4028): 30 min
 	MinSession   time.Duration // shortest we take: 90 s
 	NonceLife    time.Duration // how long a challenge can be answered: 5 min
@@ -87,6 +93,8 @@ type Timers struct {
 	MaxExpires   time.Duration // longest registration: 1 h
 	Silent       time.Duration // a connection of nobody must say something in: 10 s
 	Close        time.Duration // how long Close waits for good-byes: 2 s
+	Retry        time.Duration // first wait after a failed registration with a trunk, then doubled: 4 s
+	MaxRetry     time.Duration // longest such wait: 10 min
 }
 
 func (t *Timers) fill() {
@@ -95,10 +103,11 @@ func (t *Timers) fill() {
 		value time.Duration
 	}{
 		{&t.T1, 500 * time.Millisecond}, {&t.T2, 4 * time.Second},
-		{&t.MediaTimeout, 20 * time.Second}, {&t.Session, 30 * time.Minute},
+		{&t.MediaTimeout, 20 * time.Second}, {&t.NoReply, 4 * time.Second}, {&t.Session, 30 * time.Minute},
 		{&t.MinSession, 90 * time.Second}, {&t.NonceLife, 5 * time.Minute},
 		{&t.MinExpires, time.Minute}, {&t.MaxExpires, time.Hour},
 		{&t.Silent, 10 * time.Second}, {&t.Close, 2 * time.Second},
+		{&t.Retry, 4 * time.Second}, {&t.MaxRetry, 10 * time.Minute},
 	} {
 		if *d.at == 0 {
 			*d.at = d.value
@@ -138,6 +147,7 @@ type Endpoint struct {
 	dead    bool          // no new goroutines
 	done    chan struct{} // closed when dead
 	work    sync.WaitGroup
+	keepers sync.WaitGroup // of the trunks: they say good-bye before the sockets close
 	readers sync.WaitGroup // of the sockets; they end last
 
 	mu        sync.Mutex
@@ -192,7 +202,7 @@ func Open(cfg Config) (_ *Endpoint, err error) {
 		return nil, err
 	}
 	for _, t := range e.trunks {
-		if t.Address != "" && (t.TCP && cfg.TCP == "" || !t.TCP && cfg.UDP == "") {
+		if t.Address != "" && ((t.TCP || t.LargeTCP) && cfg.TCP == "" || !t.TCP && cfg.UDP == "") {
 			e.stop()
 			return nil, sotto.FailField("trunk.tcp", "A trunk that is called over TCP or UDP needs an address of ours to listen on for the same.")
 		}
@@ -201,6 +211,7 @@ func Open(cfg Config) (_ *Endpoint, err error) {
 		e.stop()
 		return nil, err
 	}
+	e.watchTrunks()
 	return e, nil
 }
 
@@ -253,6 +264,7 @@ func (e *Endpoint) Close() error {
 		}
 		c.kill()
 	}
+	e.keepers.Wait()
 	e.life.Lock()
 	if !e.dead {
 		e.dead = true

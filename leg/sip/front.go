@@ -176,8 +176,13 @@ func (e *Endpoint) judgeNew(m *message.Message, h hop, s *stream, who rank) bool
 		}
 		e.turnAway(m, h, s, 200, message.AllowLine, "Accept: application/sdp", message.SupportedLine)
 		return false
+	case "MESSAGE":
+		return e.judgeText(m, h, s, who)
+	case "REFER":
+		e.turnAway(m, h, s, 603) // we call nobody because somebody asks; see transfer
+		return false
 	}
-	e.turnAway(m, h, s, 481) // BYE, INFO and UPDATE belong to a call
+	e.turnAway(m, h, s, 481) // BYE, INFO, UPDATE and PRACK belong to a call
 	return false
 }
 

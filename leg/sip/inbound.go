@@ -67,7 +67,10 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, o origin) {
 	}
 	c := e.newCall(get(req, "call-id"), false)
 	c.origin = o
-	c.caller, c.dialled = callerOf(req), numberOf(req.Recipient.String())
+	c.caller, c.dialled = callerOf(req, o.trunk), numberOf(req.Recipient.String())
+	if o.trunk != nil {
+		c.dialled = o.trunk.Numbers.read(c.dialled, o.trunk.Country)
+	}
 	c.branch, _ = req.Via().Params.Get("branch")
 	c.d = uas(req, c.tag)
 	c.d.fixed = o.trunk == nil
@@ -157,6 +160,10 @@ func (c *Call) ring() {
 		return
 	}
 	c.invite.rang = true
+	if lists(c.invite.req, "require", "100rel") {
+		c.progressReliably()
+		return
+	}
 	respond(c.invite.req, c.invite.tx, 180, c.tag, nil, "Contact: "+c.e.contact(c.d.next()))
 }
 
@@ -203,7 +210,16 @@ func (c *Call) answer(done chan error) {
 		return
 	}
 	req, tx := c.invite.req, c.invite.tx
-	body, late, err := c.sess.respond(c, req.Body())
+	if c.rel != nil && c.rel.offer && !c.rel.done { // not before our offer has its answer (RFC 3262 3)
+		c.rel.waiting = append(c.rel.waiting, done)
+		return
+	}
+	var body []byte
+	var late bool
+	var err error
+	if c.rel == nil || !c.rel.offer {
+		body, late, err = c.sess.respond(c, req.Body())
+	}
 	if err != nil {
 		respond(req, tx, 488, c.tag, nil)
 		c.end(leg.Protocol)
@@ -347,6 +363,8 @@ func (c *Call) act(req *sip.Request, tx *sip.ServerTx) {
 		c.reinvite(req, tx)
 	case sip.UPDATE:
 		c.update(req, tx)
+	case sip.PRACK:
+		c.prack(req, tx)
 	case sip.INFO:
 		c.info(req, tx)
 	case sip.OPTIONS:

@@ -122,7 +122,7 @@ func TestDialSaysWhyNobodyAnswered(t *testing.T) {
 	}{
 		{"busy", 486, leg.BusyHere}, {"busy everywhere", 600, leg.BusyHere}, {"declined", 603, leg.Rejected},
 		{"nobody there", 480, leg.NoAnswer}, {"rang out", 408, leg.NoAnswer}, {"no such number", 404, leg.Unreachable},
-		{"forbidden", 403, leg.Rejected}, {"broken", 503, leg.Unreachable}, {"moved to a premium number", 302, leg.Unreachable},
+		{"forbidden", 403, leg.Rejected}, {"broken", 503, leg.Unreachable}, {"moved to a premium number", 302, leg.Moved},
 		{"a password for a stranger", 407, leg.Rejected},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,16 +3,12 @@ package sip
 import (
 	"context"
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
-
-	"github.com/emiago/sipgo/sip"
 
 	"sotto"
 	"sotto/leg"
 	"sotto/leg/media"
-	"sotto/leg/sip/message"
 )
 
 // PhoneConfig is one telephone. Server and Listen are needed.
@@ -36,10 +32,9 @@ type Phone struct {
 	server *trunk
 	user   string
 	calls  chan leg.Leg
+	where  *registration
 
 	mu      sync.Mutex
-	id      string
-	seq     uint32
 	refresh *time.Timer
 	closed  bool
 }
@@ -59,7 +54,7 @@ func NewPhone(cfg PhoneConfig) (_ *Phone, err error) {
 	if cfg.Realm == "" {
 		cfg.Realm = "sotto"
 	}
-	p := &Phone{user: cfg.Username, calls: make(chan leg.Leg, 16), id: newTag()}
+	p := &Phone{user: cfg.Username, calls: make(chan leg.Leg, 16)}
 	c := Config{
 		UDP: cfg.Listen, Media: cfg.Media, Timers: cfg.Timers, Log: cfg.Log, Accept: p.take,
 		Trunks: []Trunk{{
@@ -75,6 +70,7 @@ func NewPhone(cfg PhoneConfig) (_ *Phone, err error) {
 	}
 	p.server = p.e.trunks[0]
 	p.server.Username, p.server.secret, p.server.Realm = cfg.Username, cfg.Secret, cfg.Realm
+	p.where = newRegistration(p.e, p.server, cfg.Username)
 	return p, nil
 }
 
@@ -126,101 +122,21 @@ func (p *Phone) Register(ctx context.Context) error {
 // Unregister tells the server that we take no calls any more.
 func (p *Phone) Unregister(ctx context.Context) error { return p.register(ctx, 0) }
 
-func (p *Phone) register(ctx context.Context, expires int) (err error) {
-	defer sotto.Wrap(&err, "sip.Register")
-	h, err := p.server.hop(ctx)
-	if err != nil {
-		return err
+func (p *Phone) register(ctx context.Context, expires int) error {
+	life, err := p.where.say(ctx, expires)
+	if err == nil {
+		p.again(life)
 	}
-	var auth []string
-	for range 3 {
-		req, err := p.registration(h, expires, auth)
-		if err != nil {
-			return err
-		}
-		res, err := p.ask(ctx, req, h)
-		if err != nil {
-			return sotto.FailCause(sotto.Peer, "The server does not answer.", err)
-		}
-		line := ""
-		switch {
-		case res.IsSuccess():
-			p.again(res, expires)
-			return nil
-		case res.StatusCode == 423:
-			if n, ok := seconds(res, "min-expires"); ok && expires > 0 {
-				expires = n
-			}
-			continue
-		case source(res) == h:
-			line = p.server.authorization(res, req)
-		}
-		if line == "" {
-			return sotto.Fail(sotto.Denied, "The server refuses the registration: "+message.ReasonOf(res.StatusCode)+".")
-		}
-		auth = []string{line}
-	}
-	return sotto.Fail(sotto.Denied, "The server does not accept the password.")
-}
-
-// registration makes the next REGISTER (RFC 3261 10.2).
-func (p *Phone) registration(h hop, expires int, auth []string) (*sip.Request, error) {
-	p.mu.Lock()
-	p.seq++
-	seq := p.seq
-	p.mu.Unlock()
-	host := p.server.domain()
-	aor := "<sip:" + p.user + "@" + host + ">"
-	d := dialog{id: p.id, target: "sip:" + host, local: aor + ";tag=" + newTag(), remote: aor}
-	contact := p.e.contact(h)
-	contact = "<sip:" + p.user + "@" + contact[len("<sip:"):]
-	lines := append([]string{"Contact: " + contact, "Expires: " + strconv.Itoa(expires)}, auth...)
-	return d.numbered(sip.REGISTER, seq, lines, nil)
-}
-
-// ask sends a request outside of any call and waits for its final answer.
-func (p *Phone) ask(ctx context.Context, req *sip.Request, h hop) (*sip.Response, error) {
-	type result struct {
-		res *sip.Response
-		err error
-	}
-	got := make(chan result, 1)
-	p.e.send(req, h, func(res *sip.Response, err error) {
-		if err == nil && res.StatusCode < 200 {
-			return
-		}
-		select {
-		case got <- result{res, err}:
-		default:
-		}
-	})
-	select {
-	case r := <-got:
-		return r.res, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return err
 }
 
 // again refreshes the registration when half of what was granted has passed.
-func (p *Phone) again(res *sip.Response, asked int) {
+func (p *Phone) again(life time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	stopTimers(p.refresh)
-	if asked == 0 || p.closed {
+	if life == 0 || p.closed {
 		return
-	}
-	life := time.Duration(asked) * time.Second
-	for _, v := range list(res, "contact") {
-		a, err := message.ParseAddress(v)
-		if err != nil {
-			continue
-		}
-		if v, ok := a.Param("expires"); ok {
-			if n, ok := message.Seconds(v); ok {
-				life = min(life, time.Duration(n)*time.Second)
-			}
-		}
 	}
 	p.refresh = p.e.after(max(life/2, time.Second), func() {
 		ctx, stop := context.WithTimeout(p.e.ctx, 32*time.Second)

@@ -286,7 +286,7 @@ func TestNobodyGetsNothing(t *testing.T) {
 	p := newPeer(t, "127.0.0.66", e.Addr())
 	for method, want := range map[string]int{
 		"INVITE": 401, "REGISTER": 401, "OPTIONS": 401, "BYE": 481, "CANCEL": 481, "UPDATE": 481, "INFO": 481,
-		"PRACK": 405, "MESSAGE": 405, "SUBSCRIBE": 405, "NOTIFY": 405, "PUBLISH": 405, "REFER": 405,
+		"PRACK": 481, "MESSAGE": 405, "SUBSCRIBE": 405, "NOTIFY": 405, "PUBLISH": 405, "REFER": 603,
 	} {
 		p.answer(want, p.call(method).say(method, ""))
 	}

@@ -156,10 +156,10 @@ func (c *Call) update(req *sip.Request, tx *sip.ServerTx) {
 	var body []byte
 	if len(req.Body()) > 0 {
 		switch {
-		case c.asking || c.confirm != nil && c.confirm.late:
+		case c.asking || c.confirm != nil && c.confirm.late || c.phase == early && c.offering():
 			respond(req, tx, 491, c.tag, nil)
 			return
-		case c.phase == early:
+		case c.phase == early && !c.sess.agreed:
 			respond(req, tx, 500, c.tag, nil, "Retry-After: "+strconv.Itoa(rand.IntN(10)))
 			return
 		}
@@ -177,6 +177,15 @@ func (c *Call) update(req *sip.Request, tx *sip.ServerTx) {
 	c.refreshed(req)
 	lines := append([]string{"Contact: " + c.e.contact(c.d.next())}, c.timer.lines()...)
 	respond(req, tx, 200, c.tag, body, lines...)
+}
+
+// offering reports whether an offer of ours has no answer, before the call is
+// answered (RFC 3311 5.2).
+func (c *Call) offering() bool {
+	if c.out {
+		return len(c.dial.body) > 0 && !c.sess.agreed
+	}
+	return c.rel != nil && c.rel.offer && !c.rel.done
 }
 
 // watchMedia ends the call when the peer should be heard and is not: a
@@ -204,6 +213,7 @@ type sessionTimer struct {
 	interval time.Duration // 0: there is none
 	ours     bool          // we refresh
 	theirs   bool          // the peer does session timers itself
+	least    time.Duration // what the peer has said is the shortest, 0 when it has not
 	refresh  *time.Timer
 	expiry   *time.Timer
 }
@@ -310,6 +320,9 @@ func (c *Call) refreshSession() {
 	}
 	se := "Session-Expires: " + strconv.Itoa(int(c.timer.interval/time.Second)) + ";refresher=uac"
 	lines := []string{"Contact: " + c.e.contact(c.d.next()), message.SupportedLine, se}
+	if c.timer.least > 0 {
+		lines = append(lines, "Min-SE: "+strconv.Itoa(int(c.timer.least/time.Second))) // RFC 4028 7.3
+	}
 	method, body := sip.UPDATE, []byte(nil)
 	if !c.updates {
 		method, body = sip.INVITE, c.sess.last
@@ -335,7 +348,7 @@ func (c *Call) askIn(method sip.RequestMethod, lines []string, body []byte, auth
 		}
 		c.mail.post(func() {
 			if err == nil && method == sip.INVITE && res.IsSuccess() {
-				c.ackFor(&c.d, seq, h) // each 2xx, a repeated one too
+				c.ackFor(&c.d, seq, h, nil) // each 2xx, a repeated one too
 			}
 			if !open {
 				return
@@ -366,6 +379,12 @@ func (c *Call) asked(res *sip.Response, err error) {
 		c.d.refresh(res)
 		c.timer.settled(res, c.e.cfg.Timers.MinSession)
 		c.armTimer()
+	case res.StatusCode == 422 && c.timer.least == 0: // RFC 4028 7.3
+		if n, ok := seconds(res, "min-se"); ok && n < 24*3600 {
+			c.timer.least = time.Duration(n) * time.Second
+			c.timer.interval = max(c.timer.interval, c.timer.least)
+			c.refreshSession()
+		}
 	case res.StatusCode == 491:
 		wait := time.Duration(rand.IntN(200)) * 10 * time.Millisecond // RFC 3261 14.1
 		if c.out {

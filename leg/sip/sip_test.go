@@ -53,7 +53,7 @@ const peerAddr = "127.0.0.2"
 func desk(t *testing.T, accept func(ctx context.Context, l leg.Leg)) *Endpoint {
 	t.Helper()
 	return open(t, Config{
-		Trunks: []Trunk{{Name: "carrier", Sources: []string{peerAddr}}},
+		Trunks: []Trunk{{Name: "carrier", Sources: []string{peerAddr}, TrustIdentity: true}},
 		Accept: accept,
 	})
 }

@@ -6,15 +6,13 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
-
-	"github.com/emiago/sipgo/sip"
+	"time"
 
 	"sotto"
-	"sotto/leg"
-	"sotto/leg/sip/message"
 )
 
 // Trunk is one carrier.
@@ -22,7 +20,7 @@ type Trunk struct {
 	// Name identifies the trunk to us, never to a peer.
 	Name string
 	// Sources are the addresses and prefixes (192.0.2.0/24) whose calls are
-	// this trunk's. What such a source says of the caller is believed.
+	// this trunk's.
 	Sources []string
 	// Address is where calls through the trunk are sent, host:port, and the
 	// only place its password is ever shown to. "" takes calls only.
@@ -37,13 +35,48 @@ type Trunk struct {
 	Username     string
 	PasswordFile string
 	Realm        string
+	// LargeTCP sends requests of more than 1300 bytes over TCP, where the
+	// carrier listens at the same port (RFC 3261 18.1.1).
+	LargeTCP bool
+	// LateOffer places calls without a description of our audio: the carrier
+	// makes the offer, we answer it (RFC 3261 13.2.1).
+	LateOffer bool
+	// Identity is how the trunk is told who calls.
+	Identity Identity
+	// TrustIdentity believes the trunk's P-Asserted-Identity before its From
+	// (RFC 3325 5). Say so only of a carrier that vouches for it.
+	TrustIdentity bool
+	// TrustDiversion believes who sent a call on to us (RFC 5806, RFC 7044).
+	TrustDiversion bool
+	// Numbers is how the trunk writes telephone numbers; Country is its
+	// calling code, as 33, for numbers without one.
+	Numbers Numbers
+	Country string
+	// Register tells the carrier at Address where we are, under Username, and
+	// again before that runs out. Expires is what is asked for; 0 is an hour.
+	Register bool
+	Expires  time.Duration
+	// KeepAlive is how often the carrier is asked whether it is there
+	// (OPTIONS); 0 is never: it counts as up.
+	KeepAlive time.Duration
 }
+
+// Identity is how a trunk is told who calls.
+type Identity string
+
+// The forms of identity.
+const (
+	CallerFrom     Identity = ""         // the caller's number in From
+	CallerAsserted Identity = "asserted" // the same, and in P-Asserted-Identity (RFC 3325 9.1)
+	CallerAccount  Identity = "account"  // our account in From, the caller's number in P-Asserted-Identity
+)
 
 // trunk is a Trunk that was read.
 type trunk struct {
 	Trunk
 	prefixes []netip.Prefix
 	secret   string
+	pulse
 }
 
 func readTrunks(l []Trunk) ([]*trunk, error) {
@@ -80,9 +113,33 @@ func readTrunks(l []Trunk) ([]*trunk, error) {
 		if r.secret != "" && t.Realm == "" {
 			return nil, sotto.FailField("trunk.realm", "A trunk with a password needs the realm it is for.")
 		}
+		if err := t.check(); err != nil {
+			return nil, err
+		}
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// check finds settings that cannot work together.
+func (t *Trunk) check() error {
+	switch {
+	case !t.Numbers.known():
+		return sotto.FailField("trunk.numbers", "A trunk's numbers are plus, plain, zeros or national, or left out.")
+	case t.Country != "" && !isDigits(t.Country):
+		return sotto.FailField("trunk.country", "A trunk's country is a calling code in digits, as 33.")
+	case t.Identity != CallerFrom && t.Identity != CallerAsserted && t.Identity != CallerAccount:
+		return sotto.FailField("trunk.identity", "A trunk's identity is asserted or account, or left out.")
+	case t.Identity == CallerAccount && t.Username == "":
+		return sotto.FailField("trunk.username", "A trunk that is told our account needs its user name.")
+	case t.Register && (t.Address == "" || t.Username == ""):
+		return sotto.FailField("trunk.register", "A trunk to register with needs an address and a user name.")
+	case t.KeepAlive != 0 && t.Address == "":
+		return sotto.FailField("trunk.keepalive", "A trunk to be asked whether it is there needs an address.")
+	case t.KeepAlive < 0 || t.Expires < 0:
+		return sotto.FailField("trunk", "A trunk's times cannot be negative.")
+	}
+	return nil
 }
 
 // covers reports whether calls from a are t's.
@@ -127,6 +184,15 @@ func resolve(ctx context.Context, hostport string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(l[0].Unmap(), uint16(port)), nil
 }
 
+// account is our user name as the user part of a URI.
+func (t *trunk) account() string {
+	user, _, _ := strings.Cut(t.Username, "@")
+	if s, err := dialable(user); err == nil {
+		return s
+	}
+	return url.PathEscape(user)
+}
+
 // domain is the host part of numbers on this trunk.
 func (t *trunk) domain() string {
 	if t.Domain != "" {
@@ -166,96 +232,4 @@ func (e *Endpoint) trunkOf(a netip.Addr) *trunk {
 		}
 	}
 	return nil
-}
-
-// callerOf reads who calls, as a trusted trunk says it: the network's own
-// P-Asserted-Identity before the From that the caller may have written
-// (RFC 3325 5). A caller who asks for privacy is nobody (RFC 3323 4.2).
-func callerOf(m *sip.Request) leg.Caller {
-	from, err := message.ParseAddress(get(m, "from"))
-	if err != nil || wantsPrivacy(m) || anonymous(from.URI) {
-		return leg.Caller{Withheld: true}
-	}
-	c := leg.Caller{Number: numberOf(from.URI), Name: displayName(from.Name)}
-	for _, v := range list(m, "p-asserted-identity") {
-		id, err := message.ParseAddress(v)
-		if err != nil {
-			continue
-		}
-		if n := numberOf(id.URI); n != "" {
-			c.Number = n
-			if id.Name != "" {
-				c.Name = displayName(id.Name)
-			}
-			break
-		}
-	}
-	return c
-}
-
-// wantsPrivacy reads Privacy: any value but none hides the caller.
-func wantsPrivacy(m *sip.Request) bool {
-	for _, v := range list(m, "privacy") {
-		for p := range strings.SplitSeq(v, ";") {
-			switch strings.ToLower(strings.TrimSpace(p)) {
-			case "id", "user", "header", "session", "critical":
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// anonymous is RFC 3323 4.1.1.3: a host below .invalid, or the user of that
-// name.
-func anonymous(uri string) bool {
-	u, err := message.ParseURI(uri)
-	if err != nil {
-		return true
-	}
-	host := strings.ToLower(u.Host)
-	return strings.EqualFold(u.User, "anonymous") || host == "invalid" || strings.HasSuffix(host, ".invalid")
-}
-
-// numberOf takes the number out of a sip: or tel: URI: visual separators and
-// parameters are stripped, escapes decoded (RFC 3966 5.1). A user that is no
-// number is returned as it is, for lines reached by name.
-func numberOf(uri string) string {
-	u, err := message.ParseURI(uri)
-	if err != nil || len(u.User) > 64 {
-		return ""
-	}
-	phone, _ := u.Param("user")
-	plain := strings.Map(func(r rune) rune {
-		switch r {
-		case '-', '.', '(', ')', ' ':
-			return -1
-		}
-		return r
-	}, u.User)
-	digits := strings.TrimPrefix(plain, "+")
-	if u.Scheme == "tel" || strings.EqualFold(phone, "phone") ||
-		digits != "" && strings.Trim(digits, "0123456789*#") == "" {
-		return printable(plain)
-	}
-	return printable(u.User)
-}
-
-// displayName bounds what a peer may put on a screen.
-func displayName(s string) string {
-	if len(s) > 128 {
-		s = strings.ToValidUTF8(s[:128], "")
-	}
-	return printable(s)
-}
-
-// printable drops control characters and bytes that are no text.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == 0xfffd || r >= 0x80 && r < 0xa0 ||
-			r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return -1 // also the marks that turn text around
-		}
-		return r
-	}, strings.TrimSpace(s))
 }

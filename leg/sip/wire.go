@@ -140,6 +140,8 @@ func (e *Endpoint) request(req *sip.Request, tx *sip.ServerTx) {
 			return
 		}
 		e.withPassword(req, tx, e.fromPhone)
+	case req.Method == sip.MESSAGE && to == "":
+		e.text(req, tx)
 	default:
 		respond(req, tx, 481, newTag(), nil)
 	}
@@ -227,6 +229,19 @@ func (e *Endpoint) fromPhone(req *sip.Request, tx *sip.ServerTx, c Credentials) 
 // repeating and acknowledges refusals.
 func (e *Endpoint) send(req *sip.Request, h hop, on func(*sip.Response, error)) *sip.ClientTx {
 	return e.sendVia(req, h, e.via(h, e.newBranch()), on)
+}
+
+// largestDatagram is what a request may measure to go over UDP when there is
+// another way (RFC 3261 18.1.1), less what the Via takes.
+const largestDatagram = 1300 - 120
+
+// sized is h, or the same place over TCP for a large request to a trunk that
+// has both.
+func (e *Endpoint) sized(req *sip.Request, h hop, t *trunk, narrow bool) hop {
+	if t != nil && t.LargeTCP && !narrow && len(req.String()) > largestDatagram {
+		h.tcp = true
+	}
+	return h
 }
 
 // sendVia is send for a Via that is written: a CANCEL has its INVITE's.

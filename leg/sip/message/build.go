@@ -19,6 +19,8 @@ func ReasonOf(status int) string {
 		return "Session Progress"
 	case 200:
 		return "OK"
+	case 202:
+		return "Accepted"
 	case 400:
 		return "Bad Request"
 	case 401:
@@ -65,6 +67,8 @@ func ReasonOf(status int) string {
 		return "Server Internal Error"
 	case 503:
 		return "Service Unavailable"
+	case 504:
+		return "Server Time-out"
 	case 505:
 		return "Version Not Supported"
 	case 603:

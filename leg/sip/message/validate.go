@@ -6,14 +6,14 @@ import (
 )
 
 // AllowLine lists the methods we act on (RFC 3261 20.5).
-const AllowLine = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER"
+const AllowLine = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, MESSAGE, REGISTER"
 
 // SupportedLine lists the extensions we act on (RFC 3261 20.37).
-const SupportedLine = "Supported: timer"
+const SupportedLine = "Supported: timer, 100rel"
 
 func allowed(method string) bool {
 	switch method {
-	case "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "REGISTER":
+	case "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "MESSAGE", "REGISTER":
 		return true
 	}
 	return false
@@ -176,7 +176,7 @@ func (m *Message) checkMeaning() *Refusal {
 func (m *Message) unknownExtensions() []string {
 	var l []string
 	for _, tag := range m.List(Require) {
-		if !strings.EqualFold(tag, "timer") && isToken(tag) {
+		if !strings.EqualFold(tag, "timer") && !strings.EqualFold(tag, "100rel") && isToken(tag) {
 			l = append(l, tag)
 		}
 	}
@@ -187,7 +187,7 @@ func (m *Message) unknownExtensions() []string {
 func (m *Message) checkBody() *Refusal {
 	const accept = "Accept: application/sdp"
 	switch m.Method {
-	case "INVITE", "UPDATE", "ACK":
+	case "INVITE", "UPDATE", "ACK", "PRACK":
 	default:
 		return nil // INFO reads its own kinds; the others ignore a body
 	}

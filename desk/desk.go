@@ -173,7 +173,7 @@ func (d *Desk) openParts() (err error) {
 	}); err != nil {
 		return err
 	}
-	d.Menus = route.New(route.Config{DB: d.DB, Audit: d.Audit, Lines: d.Lines})
+	d.Menus = route.New(route.Config{DB: d.DB, Audit: d.Audit, Lines: d.Lines, HasGreeting: d.Lines.HasMenuSound})
 	d.Calls = call.New(call.Config{DB: d.DB, Ring: d.Ring, People: d.People, Log: d.log, Metrics: d.Metrics})
 	d.Agents = agent.New(d.DB, d.Ring, d.People, d.Audit)
 	d.Recordings = recording.New(recording.Config{

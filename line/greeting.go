@@ -35,31 +35,40 @@ func (ll *Lines) SetSound(ctx context.Context, actor sotto.Actor, id sotto.LineI
 	if err := canChange(actor, c, locale); err != nil {
 		return err
 	}
+	_, err = ll.upload(ctx, wav, func(row int64, sum []byte) error {
+		return ll.change(ctx, actor, id, c, locale, func(tx *db.Tx) error { return ll.insertSound(tx, actor, row, id, c, locale, sum) })
+	})
+	return err
+}
+
+// upload brings a sound into the form of a telephone and onto the disk, then
+// lets write add its row. What write refuses is removed again.
+func (ll *Lines) upload(ctx context.Context, wav []byte, write func(row int64, sum []byte) error) (row int64, err error) {
 	if len(wav) > maxUpload {
-		return sotto.FailField("file", "The file is too large. A sound is at most ten minutes.")
+		return 0, sotto.FailField("file", "The file is too large. A sound is at most ten minutes.")
 	}
 	clip, err := media.ParseWAV(wav)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	file := clip.WAV()
-	row, err := ll.newID(ctx)
-	if err != nil {
-		return err
+	if row, err = ll.newID(ctx); err != nil {
+		return 0, err
 	}
 	if err := ll.blobs.Put(greetingClass(), row, bytes.NewReader(file)); err != nil {
-		return err
+		return 0, err
 	}
-	err = ll.change(ctx, actor, id, c, locale, func(tx *db.Tx) error {
-		sum := sha256.Sum256(file)
-		_, err := tx.Exec(ll.q["InsertGreeting"], row, int64(id), string(c), locale, sum[:], db.Millis(tx.Now), db.OrNull(actor.Person))
-		return err
-	})
-	if err != nil {
+	sum := sha256.Sum256(file)
+	if err = write(row, sum[:]); err != nil {
 		_, gone := ll.blobs.Delete(greetingClass(), row)
-		return errors.Join(err, gone)
+		return 0, errors.Join(err, gone)
 	}
-	return nil
+	return row, nil
+}
+
+func (ll *Lines) insertSound(tx *db.Tx, actor sotto.Actor, row int64, id sotto.LineID, c Category, locale string, sum []byte) error {
+	_, err := tx.Exec(ll.q["InsertGreeting"], row, int64(id), string(c), locale, sum, db.Millis(tx.Now), db.OrNull(actor.Person))
+	return err
 }
 
 // ResetSound lets a line play the desk's own sound again.

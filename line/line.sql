@@ -118,3 +118,6 @@ SELECT id, category, locale, created_at, uploaded_by FROM greeting WHERE line_id
 
 -- name: WithMenu
 SELECT id FROM line WHERE menu_id = $1 AND deleted_at IS NULL ORDER BY id;
+
+-- name: MenuSound
+SELECT id, sha256 FROM greeting WHERE id = $1 AND category = 'menu';

@@ -1,8 +1,13 @@
 package line
 
 import (
+	"context"
+	"errors"
+
 	"sotto"
+	"sotto/audit"
 	"sotto/db"
+	"sotto/locales"
 )
 
 // WithMenu returns the lines in use whose callers hear a tree of menus.
@@ -11,4 +16,51 @@ func (ll *Lines) WithMenu(tx *db.Tx, id sotto.MenuID) ([]sotto.LineID, error) {
 		err = s.Scan((*int64)(&l))
 		return l, err
 	}, ll.q["WithMenu"], int64(id))
+}
+
+// AddMenuSound adds a sound that menus may say, and returns its number for
+// them to name. It belongs to a line as its other sounds do. wav is read as by
+// SetSound. It never changes: a menu that is to say something else names
+// another one.
+func (ll *Lines) AddMenuSound(ctx context.Context, actor sotto.Actor, id sotto.LineID, locale string, wav []byte) (n int64, err error) {
+	defer sotto.Wrap(&err, "line.AddMenuSound(%d)", id)
+	if !actor.IsAdmin() {
+		return 0, sotto.Fail(sotto.Denied, "Only an administrator may change what a menu says.")
+	}
+	if !locales.Speaks(locale) {
+		return 0, sotto.FailField("locale", "The language of a sound is en or fr.")
+	}
+	return ll.upload(ctx, wav, func(row int64, sum []byte) error {
+		return ll.db.Write(ctx, func(tx *db.Tx) error {
+			if _, err := ll.living(tx, id); err != nil {
+				return err
+			}
+			if err := ll.insertSound(tx, actor, row, id, MenuGreeting, locale, sum); err != nil {
+				return err
+			}
+			return ll.audit.Add(tx, actor, audit.Entry{Action: audit.Create, Source: audit.Greeting, SourceID: int64(id)})
+		})
+	})
+}
+
+// HasMenuSound reports whether there is a sound of that number for menus.
+func (ll *Lines) HasMenuSound(tx *db.Tx, n int64) (bool, error) {
+	return tx.Has(ll.q["MenuSound"], n)
+}
+
+// MenuSound returns a sound that a menu names.
+func (ll *Lines) MenuSound(ctx context.Context, n int64) (s Sound, err error) {
+	defer sotto.Wrap(&err, "line.MenuSound(%d)", n)
+	var row upload
+	err = ll.db.Read(ctx, func(tx *db.Tx) error {
+		row, err = db.One(tx, scanUpload, ll.q["MenuSound"], n)
+		return err
+	})
+	if errors.Is(err, db.ErrNone) {
+		return s, sotto.Fail(sotto.NotFound, "There is no such sound for menus.")
+	}
+	if err != nil {
+		return s, err
+	}
+	return ll.uploaded(row)
 }

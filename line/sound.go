@@ -33,12 +33,17 @@ const (
 	Wait          Category = "wait"            // heard while waiting, again and again
 	Goodbye       Category = "goodbye"         // the last words when nobody could help
 	Thanks        Category = "thanks"          // the last words after a message
+	WrongKey      Category = "wrong-key"       // the key pressed in a menu leads nowhere
 )
+
+// MenuGreeting is what a menu says. It is not among Categories: it has no
+// default, a line may have many, and a menu names the one it plays.
+const MenuGreeting Category = "menu"
 
 // Categories returns every category in the order a call may meet them.
 func Categories() []Category {
 	return []Category{
-		Greeting, ConsentAlways, ConsentOptIn, ConsentOptOut, OutOfHours, Unavailable, Voicemail, Wait, Goodbye, Thanks,
+		Greeting, ConsentAlways, ConsentOptIn, ConsentOptOut, OutOfHours, Unavailable, Voicemail, Wait, Goodbye, Thanks, WrongKey,
 	}
 }
 

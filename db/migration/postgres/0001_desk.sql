@@ -215,7 +215,7 @@ CREATE TABLE greeting (
   uploaded_by BIGINT REFERENCES person (id),
   replaced_at BIGINT
 );
-CREATE UNIQUE INDEX greeting_line ON greeting (line_id, category, locale) WHERE replaced_at IS NULL;
+CREATE UNIQUE INDEX greeting_line ON greeting (line_id, category, locale) WHERE replaced_at IS NULL AND category <> 'menu';
 
 CREATE TABLE ticket (
   id BIGINT PRIMARY KEY,

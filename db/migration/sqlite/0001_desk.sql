@@ -215,7 +215,7 @@ CREATE TABLE greeting (
   uploaded_by INTEGER REFERENCES person (id),
   replaced_at INTEGER
 ) STRICT;
-CREATE UNIQUE INDEX greeting_line ON greeting (line_id, category, locale) WHERE replaced_at IS NULL;
+CREATE UNIQUE INDEX greeting_line ON greeting (line_id, category, locale) WHERE replaced_at IS NULL AND category <> 'menu';
 
 CREATE TABLE ticket (
   id INTEGER PRIMARY KEY,

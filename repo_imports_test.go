@@ -20,7 +20,7 @@ keyring audit job receipt
 person
 account
 leg/media leg/sip/message leg/sip/digest
-leg leg/sip/sdp
+leg leg/sip/sdp leg/media/audio
 leg/sip leg/webrtc
 call line
 route agent recording text dial
@@ -139,6 +139,8 @@ func libraries() map[string][]string {
 		"github.com/pion":                 {"leg/webrtc"},
 		"github.com/pion/srtp":            {"leg/media"}, // telephones' audio; browsers' comes with leg/webrtc
 		"github.com/pion/rtp":             {"leg/media"},
+		"github.com/pion/opus":            {"leg/media/audio"},
+		"github.com/hajimehoshi/go-mp3":   {"leg/media/audio"},
 		"github.com/prometheus":           {"obs"},
 		"github.com/alecthomas/kong":      {"cmd"},
 		"golang.org/x/mod":                {"receipt"},

@@ -60,32 +60,74 @@ type wavFormat struct {
 	bits     int
 }
 
-// ParseWAV reads a prompt from a WAV file: 16-bit PCM, µ-law or A-law, mono
-// or stereo (mixed down), 8000 to 96000 Hz, ten minutes at most. It fails
-// with sotto.Invalid and a sentence that says how to save the file instead.
-func ParseWAV(b []byte) (Clip, error) {
-	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
-		return Clip{}, badWAV("This is not a WAV file.")
+// PCM is sound of one channel, as 16-bit samples.
+type PCM struct {
+	Rate    int // samples a second
+	Samples []int16
+}
+
+// At8000 returns the sound at the telephone's rate. Rate is at least 8000 and
+// one that ReadWAV takes.
+func (p PCM) At8000() []int16 { return resample(p.Samples, p.Rate) }
+
+// Reads reports whether sound of a sample rate can be brought to 8000 Hz here.
+func Reads(rate int) bool { return rate >= SampleRate && rate <= 96000 && phases(rate) <= maxPhases }
+
+// ClipOf makes a prompt of samples at 8000 Hz.
+func ClipOf(samples []int16) Clip { return clipOf(samples) }
+
+// PCM returns the samples of the clip.
+func (c Clip) PCM() []int16 {
+	out := make([]int16, len(c.Mulaw))
+	for i, b := range c.Mulaw {
+		out[i] = DecodeMulaw(b)
 	}
-	format, data, err := chunks(b[12:])
+	return out
+}
+
+// ParseWAV reads a prompt from a WAV file as ReadWAV does, at 8 kHz. A µ-law
+// file of 8 kHz mono is taken as it is.
+func ParseWAV(b []byte) (Clip, error) {
+	format, data, count, err := openWAV(b)
 	if err != nil {
 		return Clip{}, err
-	}
-	if err := format.check(); err != nil {
-		return Clip{}, err
-	}
-	frame := format.channels * format.bits / 8
-	count := len(data) / frame
-	if count == 0 {
-		return Clip{}, badWAV("The file holds no sound.")
-	}
-	if int64(count) > int64(maxClip/time.Second)*int64(format.rate) {
-		return Clip{}, badWAV("The recording is longer than 10 minutes; make it shorter.")
 	}
 	if format.coding == wavMulaw && format.channels == 1 && format.rate == SampleRate {
 		return Clip{Mulaw: append([]byte(nil), data[:count]...)}, nil
 	}
 	return clipOf(resample(format.decode(data, count), format.rate)), nil
+}
+
+// ReadWAV reads a WAV file: PCM of 8, 16, 24 or 32 bits, µ-law or A-law, mono
+// or stereo (mixed down), 8000 to 96000 Hz, ten minutes at most. It fails
+// with sotto.Invalid and a sentence that says how to save the file instead.
+func ReadWAV(b []byte) (PCM, error) {
+	format, data, count, err := openWAV(b)
+	if err != nil {
+		return PCM{}, err
+	}
+	return PCM{Rate: format.rate, Samples: format.decode(data, count)}, nil
+}
+
+// openWAV finds the sound in a file, and how many samples of each channel.
+func openWAV(b []byte) (format wavFormat, data []byte, count int, err error) {
+	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
+		return format, nil, 0, badWAV("This is not a WAV file.")
+	}
+	if format, data, err = chunks(b[12:]); err != nil {
+		return format, nil, 0, err
+	}
+	if err := format.check(); err != nil {
+		return format, nil, 0, err
+	}
+	count = len(data) / (format.channels * format.bits / 8)
+	if count == 0 {
+		return format, nil, 0, badWAV("The file holds no sound.")
+	}
+	if int64(count) > int64(maxClip/time.Second)*int64(format.rate) {
+		return format, nil, 0, badWAV("The recording is longer than 10 minutes; make it shorter.")
+	}
+	return format, data, count, nil
 }
 
 func badWAV(say string) error { return sotto.FailField("file", say+wavHow) }
@@ -140,11 +182,11 @@ func (f wavFormat) check() error {
 	switch {
 	case f.coding != wavPCM && f.coding != wavMulaw && f.coding != wavAlaw:
 		return badWAV("The file is compressed in a way that cannot be read here.")
-	case f.coding == wavPCM && f.bits != 16, f.coding != wavPCM && f.bits != 8:
+	case f.coding == wavPCM && f.bits != 8 && f.bits != 16 && f.bits != 24 && f.bits != 32, f.coding != wavPCM && f.bits != 8:
 		return badWAV("The samples have a size that cannot be read here.")
 	case f.channels != 1 && f.channels != 2:
 		return badWAV("The file has more than two channels, or none.")
-	case f.rate < SampleRate || f.rate > 96000 || phases(f.rate) > maxPhases:
+	case !Reads(f.rate):
 		return badWAV("The sample rate cannot be read here.")
 	}
 	return nil
@@ -158,7 +200,7 @@ func (f wavFormat) decode(data []byte, count int) []int16 {
 		for c := range f.channels {
 			switch at := i*f.channels + c; f.coding {
 			case wavPCM:
-				sum += int(int16(binary.LittleEndian.Uint16(data[2*at:])))
+				sum += f.linear(data, at)
 			case wavAlaw:
 				sum += int(DecodeAlaw(data[at]))
 			default:
@@ -168,6 +210,15 @@ func (f wavFormat) decode(data []byte, count int) []int16 {
 		pcm[i] = int16(sum / f.channels)
 	}
 	return pcm
+}
+
+// linear reads the 16 highest bits of a PCM sample. 8 bits have no sign.
+func (f wavFormat) linear(data []byte, at int) int {
+	if f.bits == 8 {
+		return (int(data[at]) - 128) << 8
+	}
+	width := f.bits / 8
+	return int(int16(binary.LittleEndian.Uint16(data[at*width+width-2:])))
 }
 
 const (

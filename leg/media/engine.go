@@ -52,6 +52,7 @@ type Engine struct {
 	log      *slog.Logger
 	epoch    time.Time
 	table    *transcoder
+	linear   linear // read only after Open
 	counters counters
 	schedule *schedule
 	readers  readers // of this operating system
@@ -78,6 +79,7 @@ func Open(cfg Config) (_ *Engine, err error) {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
+	e.linear.fill()
 	if err := e.openReaders(); err != nil {
 		e.work.Wait()
 		return nil, err

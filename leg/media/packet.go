@@ -36,6 +36,7 @@ const (
 	ReasonDeaf          Reason = "deaf"            // the other party is not to hear now
 	ReasonNoEvents      Reason = "no events there" // the other party takes no telephone events
 	ReasonForged        Reason = "forged"          // not encrypted with the party's key, or played again
+	ReasonUnheard       Reason = "not heard"       // nobody hears this of the party now
 )
 
 // drop is a Reason as an index of the counters; 0 is "not dropped".
@@ -64,6 +65,7 @@ const (
 	dropDeaf
 	dropNoEvents
 	dropForged
+	dropUnheard
 	dropCount
 )
 
@@ -72,7 +74,8 @@ func (d drop) reason() Reason {
 	names := [dropCount]Reason{"", ReasonUnknownSource, ReasonLatching, ReasonOldCall,
 		ReasonShort, ReasonHuge, ReasonVersion, ReasonOverrun, ReasonPadding, ReasonEmpty,
 		ReasonRTCP, ReasonPayloadType, ReasonEvent, ReasonDuplicate, ReasonLate,
-		ReasonForeignStream, ReasonFlood, ReasonHeld, ReasonEarTaken, ReasonDeaf, ReasonNoEvents, ReasonForged}
+		ReasonForeignStream, ReasonFlood, ReasonHeld, ReasonEarTaken, ReasonDeaf, ReasonNoEvents, ReasonForged,
+		ReasonUnheard}
 	return names[d]
 }
 

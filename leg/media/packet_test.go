@@ -250,7 +250,9 @@ func TestPanicOfOursClosesTheOnePort(t *testing.T) {
 	if err := p.Connect(Remote{Addr: from, Send: true, Receive: true}); err != nil {
 		t.Fatal(err)
 	}
-	p.bridge = &bridge{a: p, b: &Port{connected: true, remote: Remote{Send: true}}} // no engine: not a whole port
+	broken := &Port{connected: true, remote: Remote{Send: true}} // no engine: not a whole port
+	broken.seat.alone = p
+	p.seat.listeners = []*Port{broken}
 	b := make([]byte, headerLen+160)
 	putHeader(b, false, 0, 1, 1, 1)
 	w := &worker{e: e, out: newOutbox(e)}

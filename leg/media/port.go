@@ -38,7 +38,7 @@ type Port struct {
 	pace      pace
 	keys      keyReader
 	out       sender
-	bridge    *bridge
+	seat      seat
 	taps      []*tap // replaced, never changed: the readers hold on to it
 	prompt    *prompt
 	typing    *typing
@@ -162,7 +162,7 @@ func (p *Port) sayNothing(now time.Duration) {
 }
 
 // Close ends the party's audio: Play returns, Digits is closed, taps hear no
-// more, and a bridge loses this side. When it has returned no sink is pushed
+// more, and a Mix or bridge loses this side. When it has returned no sink is pushed
 // for this port. It must not be called from a Push. The second call does
 // nothing.
 func (p *Port) Close() {
@@ -182,10 +182,7 @@ func (p *Port) shut() ([]*tap, bool) {
 	p.e.mu.Lock()
 	defer p.e.mu.Unlock()
 	now := p.e.now()
-	p.mu.Lock()
-	bridge := p.bridge
-	p.mu.Unlock()
-	bridge.end()
+	p.stand()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {

@@ -107,12 +107,13 @@ func (w *worker) flush() {
 
 // heard is a packet of a party, understood.
 type heard struct {
-	kind   kind
-	place  int64
-	source source
-	event  event
-	peer   *Port
-	taps   []*tap
+	kind      kind
+	place     int64
+	source    source
+	event     event
+	listeners []*Port
+	voice     *voice
+	taps      []*tap
 }
 
 // receive understands a packet, relays it and lets the taps have it.
@@ -131,8 +132,8 @@ func (p *Port) receive(w *worker, src netip.AddrPort, b []byte, now time.Duratio
 	if h.kind == kindUnknown {
 		why = dropPayloadType
 	}
-	if h.peer != nil {
-		why = h.peer.relay(w, &pkt, &h, now)
+	if len(h.listeners) > 0 {
+		why = p.spread(w, &pkt, &h, now)
 	}
 	if len(h.taps) > 0 {
 		w.pushes = append(w.pushes, push{h.taps, Frame{At: h.place, Law: h.kind.law(), Payload: pkt.payload}})
@@ -171,7 +172,7 @@ func (p *Port) hear(src netip.AddrPort, pkt *packet, why drop, now time.Duration
 	}
 	why = p.understand(pkt, &h, now)
 	h.source = source(p.id<<32 | uint64(p.in.run))
-	h.peer = p.bridge.other(p)
+	h.listeners, h.voice = p.seat.listeners, p.seat.voice
 	return h, why
 }
 
@@ -198,10 +199,14 @@ func (p *Port) understand(pkt *packet, h *heard, now time.Duration) drop {
 	return kept
 }
 
-// relay lets p hear a packet of the party it is bridged with.
-func (p *Port) relay(w *worker, pkt *packet, h *heard, now time.Duration) drop {
+// relay lets p hear a packet of another party, unless p hears it in a sum or
+// not any more.
+func (p *Port) relay(w *worker, pkt *packet, h *heard, from *Port, now time.Duration) drop {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.seat.alone != from && !p.hearsKey(h, now) {
+		return dropUnheard
+	}
 	if p.closed || !p.connected || !p.remote.Send {
 		p.out.stop()
 		return dropDeaf
@@ -252,65 +257,5 @@ func (p *Port) Tap(s Sink) (untap func()) {
 		p.taps = slices.DeleteFunc(slices.Clone(p.taps), func(o *tap) bool { return o == t })
 		p.mu.Unlock()
 		t.stop()
-	}
-}
-
-// bridge is two parties who hear each other. A nil bridge joins nobody.
-type bridge struct{ a, b *Port }
-
-func (b *bridge) other(p *Port) *Port {
-	switch {
-	case b == nil:
-		return nil
-	case b.a == p:
-		return b.b
-	}
-	return b.a
-}
-
-// end parts the two, if this bridge is still theirs. Neither's mu is held.
-func (b *bridge) end() {
-	if b == nil {
-		return
-	}
-	for _, p := range [...]*Port{b.a, b.b} {
-		p.mu.Lock()
-		if p.bridge == b {
-			p.bridge = nil
-		}
-		p.mu.Unlock()
-	}
-}
-
-// Bridge lets two parties of one engine hear each other: each packet of one
-// is relayed to the other as it comes, transcoded only if their laws differ,
-// and its telephone events if the other takes them. A bridge either had
-// before ends. A prompt (Play) on one side takes that side's ear while it
-// plays. unbridge ends this bridge and no later one; a packet already handed
-// to the system may still leave. A closed port joins no bridge.
-func Bridge(a, b *Port) (unbridge func()) {
-	if a == b {
-		return func() {}
-	}
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
-	n := &bridge{a, b}
-	for _, p := range [...]*Port{a, b} {
-		p.mu.Lock()
-		old := p.bridge
-		p.mu.Unlock()
-		old.end()
-	}
-	for _, p := range [...]*Port{a, b} {
-		p.mu.Lock()
-		if !p.closed {
-			p.bridge = n
-		}
-		p.mu.Unlock()
-	}
-	return func() {
-		a.e.mu.Lock()
-		defer a.e.mu.Unlock()
-		n.end()
 	}
 }

@@ -56,8 +56,11 @@ func newDesk(t *testing.T, base *db.DB) desk {
 	people := person.New(base, ring, audit.New(base), "FR")
 	d := desk{db: base, ring: ring, people: people, line: 16}
 	d.calls = d.restart()
-	d.exec(t, `INSERT INTO line (id, number, name, locale, consent, voicemail, ring_seconds, wait_seconds, time_zone, created_at, updated_at)
-		VALUES (16, '+33199001234', 'Front desk', 'fr', 'never', 1, 30, 300, 'UTC', 0, 0)`)
+	d.exec(t, `INSERT INTO line (id, kind, number, name, brand, locale, voice, sms, secure_media, outbound, caller_id, consent,
+			priority, time_zone, ring_seconds, wait_seconds, max_queue, announce_wait, announce_position, callback,
+			wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, created_at, updated_at)
+		VALUES (16, 'phone', '+33199001234', 'Front desk', '', 'fr', 1, 0, 0, 0, '', 'never',
+			0, 'UTC', 30, 300, 0, 0, 0, 0, 0, 0, 1, '', '', '', 0, 0)`)
 	return d
 }
 

@@ -98,9 +98,12 @@ func (d *desk) people() {
 	d.agent, d.agentKey = d.person("agent")
 	d.write(func(tx *db.Tx) error {
 		d.line = sotto.LineID(tx.NewID())
-		_, err := tx.Exec(`INSERT INTO line (id, number, name, locale, consent, voicemail, ring_seconds, wait_seconds, time_zone,
-			keep_call_days, keep_voicemail_days, created_at, updated_at, deleted_at)
-			VALUES ($1, '+3312', 'x', 'en', 'opt-in', 1, 20, 60, 'UTC', 30, 10, 0, 0, NULL)`, int64(d.line))
+		_, err := tx.Exec(`INSERT INTO line (id, kind, number, name, brand, locale, voice, sms, secure_media, outbound, caller_id, consent,
+			keep_call_days, keep_voicemail_days, priority, time_zone, ring_seconds, wait_seconds, max_queue, announce_wait,
+			announce_position, callback, wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover,
+			created_at, updated_at, deleted_at)
+			VALUES ($1, 'phone', '+3312', 'x', '', 'en', 1, 0, 0, 0, '', 'opt-in', 30, 10, 0, 'UTC', 20, 60, 0, 0,
+			0, 0, 0, 0, 1, '', '', '', 0, 0, NULL)`, int64(d.line))
 		return err
 	})
 }

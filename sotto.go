@@ -52,6 +52,15 @@ type TrackID int64
 // DeviceID names one telephone an agent signs in with.
 type DeviceID int64
 
+// SkillID names one skill a call may ask for.
+type SkillID int64
+
+// ReasonID names one reason to be away that an administrator made.
+type ReasonID int64
+
+// CallbackID names one promise to call back.
+type CallbackID int64
+
 // RequestID names what a person asked under privacy law.
 type RequestID int64
 

@@ -1,11 +1,13 @@
-// Package agent is the people who answer: who is online, which telephones
-// they have, where those are registered, and whose turn it is.
+// Package agent is the people who answer: who is online, in which groups, with
+// which skills and telephones, where those can be rung, and what they did today.
 //
-// It owns the tables agent, device and registration. A telephone's password
-// and contact are sealed under its agent's key. Package leg/sip asks it for
-// passwords and tells it of registrations, package queue whose turn it is,
-// api lets agents change their state. Who is on a call is kept in memory: it
-// is over when the process is. It never rings anybody.
+// It owns the tables agent, agent_day, agent_group, membership, skill,
+// agent_skill, state_reason, direct_line, device and registration. A
+// telephone's password, contact and outside number are sealed under its
+// agent's key. Package leg/sip asks it for passwords and tells it of
+// registrations, package queue who may be rung, api lets agents change their
+// state. Who is on a call or in wrap-up is kept in memory: it is over when the
+// process is. It never rings anybody.
 package agent
 
 import (
@@ -26,22 +28,15 @@ import (
 //go:embed agent.sql
 var statements string
 
-// State is whether an agent takes calls.
-type State string
-
-// The states.
-const (
-	Online  State = "online"  // calls are offered
-	Away    State = "away"    // works here now, takes no calls
-	Offline State = "offline" // does not work now
-)
-
 // Agent is one person who answers.
 type Agent struct {
 	Person    sotto.PersonID
 	State     State
+	Reason    Reason
 	IdleSince time.Time // when the last call ended, or the agent was added
 	ChangedAt time.Time // when State last changed
+	Status    CallStatus
+	StatusAt  time.Time // since when Status; zero for NoCall
 	Busy      bool      // is rung or on a call at this moment
 }
 
@@ -53,9 +48,13 @@ type Agents struct {
 	audit  *audit.Log
 	q      db.Queries
 
+	settling sync.Mutex // held by Settle
+
 	mu       sync.Mutex // guards what is below
-	busy     map[sotto.PersonID]bool
-	idle     map[sotto.PersonID]time.Time // later than what the table says, when it could not be written
+	duties   map[sotto.PersonID]*duty
+	owed     map[dayOf]Tally // figures that are not written yet
+	limit    int             // unanswered offers in a row after which an agent is away; 0 is never
+	browsers map[sotto.DeviceID]int
 	watchers map[chan struct{}]struct{}
 	phones   *sip.Endpoint // nil until Attach
 }
@@ -64,26 +63,9 @@ type Agents struct {
 func New(d *db.DB, ring *keyring.Ring, people *person.People, log *audit.Log) *Agents {
 	return &Agents{
 		db: d, ring: ring, people: people, audit: log, q: db.Parse(statements),
-		busy: map[sotto.PersonID]bool{}, idle: map[sotto.PersonID]time.Time{}, watchers: map[chan struct{}]struct{}{},
+		duties: map[sotto.PersonID]*duty{}, owed: map[dayOf]Tally{}, limit: defaultMissed, browsers: map[sotto.DeviceID]int{},
+		watchers: map[chan struct{}]struct{}{},
 	}
-}
-
-// SetState says whether an agent takes calls. Agents set their own,
-// administrators everyone's. The first time makes the person an agent; only
-// staff can be one. A call under way goes on.
-func (aa *Agents) SetState(ctx context.Context, actor sotto.Actor, id sotto.PersonID, s State) (err error) {
-	defer sotto.Wrap(&err, "agent.SetState(%d)", id)
-	if s != Online && s != Away && s != Offline {
-		return sotto.FailField("state", "The state of an agent is online, away or offline.")
-	}
-	err = aa.change(ctx, actor, id, audit.Entry{Action: audit.Update, Source: audit.Agent}, func(tx *db.Tx) error {
-		_, err := tx.Exec(aa.q["SetState"], int64(id), string(s), db.Millis(tx.Now))
-		return err
-	})
-	if err == nil {
-		aa.changed()
-	}
-	return err
 }
 
 // change runs f on an agent that may be written about, makes the agent's row
@@ -92,6 +74,10 @@ func (aa *Agents) change(ctx context.Context, actor sotto.Actor, id sotto.Person
 	if !actor.IsAdmin() && (!actor.IsStaff() || actor.Person != id) {
 		return sotto.Fail(sotto.Denied, "You can change your own state and telephones only.")
 	}
+	return aa.write(ctx, actor, id, e, f)
+}
+
+func (aa *Agents) write(ctx context.Context, actor sotto.Actor, id sotto.PersonID, e audit.Entry, f func(*db.Tx) error) error {
 	return aa.db.Write(ctx, func(tx *db.Tx) error {
 		staff, err := tx.Has(aa.q["IsStaff"], int64(id))
 		if err != nil {
@@ -147,16 +133,26 @@ func (aa *Agents) List(ctx context.Context) (all []Agent, err error) {
 func (aa *Agents) now(a Agent) Agent {
 	aa.mu.Lock()
 	defer aa.mu.Unlock()
-	a.Busy = aa.busy[a.Person]
-	if t := aa.idle[a.Person]; t.After(a.IdleSince) {
-		a.IdleSince = t
+	d := aa.duties[a.Person]
+	if d == nil {
+		return a
+	}
+	aa.lapse(a.Person, d)
+	a.Status, a.StatusAt, a.Busy = d.status, d.since, d.status == Offered || d.status == OnCall
+	if d.idle.After(a.IdleSince) {
+		a.IdleSince = d.idle
+	}
+	if d.away && a.State == Online {
+		a.State, a.Reason = Away, Reason{Unanswered: true}
 	}
 	return a
 }
 
 func scanAgent(s db.Scanner) (a Agent, err error) {
 	var idle, changed int64
-	err = s.Scan((*int64)(&a.Person), (*string)(&a.State), &idle, &changed)
+	var why string
+	err = s.Scan((*int64)(&a.Person), (*string)(&a.State), &why, (*int64)(&a.Reason.ID), &idle, &changed)
+	a.Reason.Unanswered = why == unanswered
 	a.IdleSince, a.ChangedAt = db.Time(idle), db.Time(changed)
 	return a, err
 }

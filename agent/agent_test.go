@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -117,11 +118,15 @@ func (d desk) state(t *testing.T, id sotto.PersonID, s agent.State) {
 // turn is who could be rung now, in order.
 func (d desk) turn(t *testing.T) (ids []sotto.PersonID) {
 	t.Helper()
-	all, err := d.agents.LongestIdle(context.Background(), nil)
+	there, err := d.agents.Roster(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range all {
+	slices.SortStableFunc(there.Agents, func(a, b agent.Candidate) int { return a.IdleSince.Compare(b.IdleSince) })
+	for _, c := range there.Agents {
+		if !c.Free {
+			continue
+		}
 		ids = append(ids, c.Person)
 		if c.Key == 0 || len(c.Devices) == 0 {
 			t.Errorf("candidate %d has key %d and devices %v", c.Person, c.Key, c.Devices)
@@ -356,7 +361,7 @@ func TestAgentBeingErasedIsNotWrittenAbout(t *testing.T) {
 }
 
 func TestTakeIsGivenToOneOfMany(t *testing.T) {
-	aa := agent.New(nil, nil, nil, nil)
+	aa := agent.New(dbtest.SQLite(t), nil, nil, nil)
 	var won atomic.Int64
 	var wg sync.WaitGroup
 	for range 64 {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
+	"time"
 
 	"sotto"
 	"sotto/catalogue"
@@ -103,10 +105,14 @@ func (aa *Agents) scanContact(s db.Scanner) (device sotto.DeviceID, c sip.Contac
 	return device, c, err
 }
 
-// Expire deletes the registrations whose time is over.
+// Expire deletes the registrations whose time is over, and figures of long
+// ago.
 func (aa *Agents) Expire(ctx context.Context) (err error) {
 	defer sotto.Wrap(&err, "agent.Expire")
 	return aa.db.Write(ctx, func(tx *db.Tx) error {
+		if _, err := tx.Exec(aa.q["ExpireDays"], db.Millis(midnight(tx.Now).AddDate(0, 0, -keepDays))); err != nil {
+			return err
+		}
 		_, err := tx.Exec(aa.q["Expire"], db.Millis(tx.Now))
 		return err
 	})
@@ -126,7 +132,10 @@ func (aa *Agents) SignOut(ctx context.Context, id sotto.PersonID) (err error) {
 	}
 	aa.mu.Lock()
 	defer aa.mu.Unlock()
-	delete(aa.idle, id)
+	if d := aa.duties[id]; d != nil {
+		d.idle, d.away, d.missed = time.Time{}, false, 0
+	}
+	maps.DeleteFunc(aa.owed, func(at dayOf, _ Tally) bool { return at.person == id })
 	return nil
 }
 

@@ -9,89 +9,134 @@ import (
 	"sotto/db"
 )
 
-// Candidate is an agent who could be rung now.
+// Candidate is an agent who is there: online, with something that can be
+// rung. It is a copy; whoever holds it may keep it.
 type Candidate struct {
 	Person    sotto.PersonID
 	Key       sotto.KeyID      // what the agent's voice is sealed under
-	Devices   []sotto.DeviceID // the registered ones, in order
+	Devices   []sotto.DeviceID // those that can be rung now, in order; all ring together
+	Groups    []sotto.GroupID  // in order; the default group for an agent who is in none
+	Skills    []sotto.SkillID  // in order
 	IdleSince time.Time
+	Free      bool // is neither rung, nor on a call, nor in wrap-up
 }
 
-// LongestIdle returns who could be rung now: agents who are online, have a
-// telephone registered and are not on a call, the longest idle first, equal
-// ones by number. skip may leave some out; nil leaves out nobody.
-func (aa *Agents) LongestIdle(ctx context.Context, skip func(sotto.PersonID) bool) (all []Candidate, err error) {
-	defer sotto.Wrap(&err, "agent.LongestIdle")
+// Roster is who is there.
+type Roster struct {
+	Agents []Candidate // by number
+	// Next is when the first wrap-up ends by itself; zero for none. Watch does
+	// not tell of that.
+	Next time.Time
+}
+
+// Roster returns the agents who are online and can be rung, free or not:
+// those package queue chooses from.
+func (aa *Agents) Roster(ctx context.Context) (Roster, error) { return aa.roster(ctx, Online) }
+
+// Takes returns who can be rung for a call that a colleague hands on: agents
+// who are online or take transfers only, and are free.
+func (aa *Agents) Takes(ctx context.Context) (all []Candidate, err error) {
+	for _, s := range []State{Online, TransfersOnly} {
+		r, err := aa.roster(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r.Agents...)
+	}
+	all = slices.DeleteFunc(all, func(c Candidate) bool { return !c.Free })
+	slices.SortFunc(all, func(a, b Candidate) int { return int(a.Person - b.Person) })
+	return all, nil
+}
+
+func (aa *Agents) roster(ctx context.Context, state State) (r Roster, err error) {
+	defer sotto.Wrap(&err, "agent.Roster")
+	var skills map[sotto.PersonID][]sotto.SkillID
+	var groups map[sotto.PersonID][]sotto.GroupID
+	var limit int64
+	var fallback []sotto.GroupID
+	var rows []deviceRow
 	err = aa.db.Read(ctx, func(tx *db.Tx) error {
-		all = nil
-		return db.Each(tx, func(s db.Scanner) error {
-			var c Candidate
-			var device sotto.DeviceID
-			var idle int64
-			if err := s.Scan((*int64)(&c.Person), (*int64)(&c.Key), &idle, (*int64)(&device)); err != nil {
-				return err
+		if rows, err = db.All(tx, scanRow, aa.q["Roster"], db.Millis(tx.Now), string(state)); err != nil {
+			return err
+		}
+		if limit, err = db.Setting(tx, db.AutoAwayAfter, defaultMissed); err != nil {
+			return err
+		}
+		if groups, err = pairs[sotto.GroupID](tx, aa.q["AllMemberships"]); err != nil {
+			return err
+		}
+		if skills, err = pairs[sotto.SkillID](tx, aa.q["AllSkills"]); err != nil {
+			return err
+		}
+		all, err := db.All(tx, scanGroup, aa.q["Groups"])
+		for _, g := range all {
+			if g.Default {
+				fallback = append(fallback, g.ID)
 			}
-			if n := len(all); n > 0 && all[n-1].Person == c.Person {
-				all[n-1].Devices = append(all[n-1].Devices, device)
-				return nil
-			}
-			c.IdleSince, c.Devices = db.Time(idle), []sotto.DeviceID{device}
-			all = append(all, c)
-			return nil
-		}, aa.q["Idle"], db.Millis(tx.Now))
+		}
+		return err
 	})
+	if err != nil {
+		return r, err
+	}
 	aa.mu.Lock()
 	defer aa.mu.Unlock()
-	all = slices.DeleteFunc(all, func(c Candidate) bool { return aa.busy[c.Person] || skip != nil && skip(c.Person) })
-	for i := range all {
-		if t := aa.idle[all[i].Person]; t.After(all[i].IdleSince) {
-			all[i].IdleSince = t
+	aa.limit = int(limit)
+	for _, row := range rows {
+		if !row.reachable && aa.browsers[row.device] == 0 || aa.duty(row.Person).away {
+			continue
 		}
+		if n := len(r.Agents); n > 0 && r.Agents[n-1].Person == row.Person {
+			r.Agents[n-1].Devices = append(r.Agents[n-1].Devices, row.device)
+			continue
+		}
+		c := row.Candidate
+		c.Devices, c.Groups, c.Skills = []sotto.DeviceID{row.device}, groups[c.Person], skills[c.Person]
+		if len(c.Groups) == 0 {
+			c.Groups = fallback
+		}
+		aa.look(&c, &r.Next)
+		r.Agents = append(r.Agents, c)
 	}
-	slices.SortFunc(all, func(a, b Candidate) int {
-		if c := a.IdleSince.Compare(b.IdleSince); c != 0 {
-			return c
-		}
-		return int(a.Person - b.Person)
-	})
+	return r, nil
+}
+
+// look adds what only the memory knows; the caller holds mu.
+func (aa *Agents) look(c *Candidate, next *time.Time) {
+	d := aa.duty(c.Person)
+	aa.lapse(c.Person, d)
+	c.Free = d.status == NoCall
+	if d.idle.After(c.IdleSince) {
+		c.IdleSince = d.idle
+	}
+	if d.status == WrapUp && !d.until.IsZero() && (next.IsZero() || d.until.Before(*next)) {
+		*next = d.until
+	}
+}
+
+// deviceRow is one device of one agent.
+type deviceRow struct {
+	Candidate
+	device    sotto.DeviceID
+	reachable bool
+}
+
+func scanRow(s db.Scanner) (r deviceRow, err error) {
+	var idle, registered int64
+	var kind Kind
+	err = s.Scan((*int64)(&r.Person), (*int64)(&r.Key), &idle, (*int64)(&r.device), (*string)(&kind), &registered)
+	r.IdleSince, r.reachable = db.Time(idle), kind == Forward || registered > 0
+	return r, err
+}
+
+// pairs reads whose each number is.
+func pairs[N ~int64](tx *db.Tx, query string) (map[sotto.PersonID][]N, error) {
+	all := map[sotto.PersonID][]N{}
+	err := db.Each(tx, func(s db.Scanner) error {
+		var id, n int64
+		err := s.Scan(&id, &n)
+		all[sotto.PersonID(id)] = append(all[sotto.PersonID(id)], N(n))
+		return err
+	}, query)
 	return all, err
-}
-
-// Take marks an agent as busy and reports whether the agent was free: whoever
-// gets true, and no one else, may ring the agent until Free.
-func (aa *Agents) Take(id sotto.PersonID) bool {
-	aa.mu.Lock()
-	defer aa.mu.Unlock()
-	if aa.busy[id] {
-		return false
-	}
-	aa.busy[id] = true
-	return true
-}
-
-// Free ends Take. talked says that there was a call: then the agent is idle
-// from now on, and the last in turn.
-func (aa *Agents) Free(id sotto.PersonID, talked bool) {
-	aa.mu.Lock()
-	delete(aa.busy, id)
-	if talked {
-		aa.idle[id] = aa.db.Now()
-	}
-	aa.mu.Unlock()
-	aa.changed()
-}
-
-// Talked writes that a call of the agent's is over, so that the order of
-// turns survives a restart. It is called in the transaction that ends the
-// call, before Free. About an agent who is being erased nothing is written.
-func (aa *Agents) Talked(tx *db.Tx, id sotto.PersonID) error {
-	_, err := tx.Exec(aa.q["Talked"], int64(id), db.Millis(tx.Now))
-	return err
-}
-
-// Busy returns how many agents are rung or on a call.
-func (aa *Agents) Busy() int {
-	aa.mu.Lock()
-	defer aa.mu.Unlock()
-	return len(aa.busy)
 }

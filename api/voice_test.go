@@ -216,7 +216,7 @@ func TestAvailabilities(t *testing.T) {
 	if off := d.ask(d.admin, "PUT", mine, `{"availability":{"available":false}}`).is(200); off.at("availability.status") != "not_available" || off.at("availability.agent_state") != "offline" {
 		t.Errorf("offline: %s", off.raw)
 	}
-	d.ask(d.agent, "PUT", mine, `{"availability":{"agent_state":"transfers_only"}}`).is(422)
+	d.ask(d.agent, "PUT", mine, `{"availability":{"agent_state":"asleep"}}`).is(422)
 	d.ask(d.agent, "PUT", mine, `{}`).is(400)
 	d.ask(d.agent, "PUT", fmt.Sprintf("/channels/voice/availabilities/%d", d.admin.id), `{"availability":{"agent_state":"away"}}`).is(403)
 	d.ask(d.admin, "PUT", "/channels/voice/availabilities/4711", `{"availability":{"agent_state":"away"}}`).is(404)

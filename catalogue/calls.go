@@ -62,6 +62,15 @@ func calls() []Table {
 			},
 			Indexes: []string{"call_leg_call", "call_leg_person"},
 		},
+		callback(),
+		{
+			Name: "callback_want", Owner: "queue", What: "one row for each group or skill a promise to call back waits for", Parent: "callback_id→callback",
+			Columns: []Column{
+				nobody("id", "primary key"), nobody("callback_id", "which promise"),
+				nobody("kind", "group, secondary or skill"), nobody("ref", "its number"),
+			},
+			Indexes: []string{"callback_want_callback"},
+		},
 		{
 			Name: "ivr_step", Owner: "route", What: "one row for each stay of a call in a menu; never the key that was pressed",
 			Edges: []Edge{via("ivr_step")},
@@ -95,5 +104,36 @@ func calls() []Table {
 			},
 			Indexes: []string{"consent_call"},
 		},
+	}
+}
+
+// callback declares a place in the queue that is kept without a call: the
+// promise to call back.
+func callback() Table {
+	col := func(name, why string) Column {
+		return Column{Name: name, Form: Plain, Whose: []string{"caller"}, Why: why, Basis: Contract, Keep: UntilExpiry, Export: "callbacks[]." + name, Correct: Fact, Erase: Delete}
+	}
+	key := col("key_id", "the slot of the key the number is sealed under")
+	key.Form, key.Basis, key.Export, key.Erase = KeyRef, LegalDut, "-: a slot number of the keyring", DestroyKey
+	number := col("number", "whom to call back")
+	number.Form, number.Erase = Sealed, DestroyKey
+	agent := col("agent_id", "the agent of a direct line, who alone is asked to call back")
+	agent.Whose, agent.Erase = []string{"caller", "agent"}, Pseudonym
+	return Table{
+		Name: "callback", Owner: "queue", What: "one row for each promise to call back that is not kept yet; deleted when it is, and after three days",
+		Edges: []Edge{
+			{Name: "caller", Path: "callback.person_id", As: Caller, Fate: RowGoes},
+			{Name: "agent", Path: "callback.agent_id", As: Staff, Fate: RowStays},
+		},
+		Columns: []Column{
+			col("id", "primary key"), col("line_id", "which line was called"), col("call_id", "the call that was left; NULL for a request from elsewhere"),
+			col("person_id", "who is to be called; NULL when the number is nobody's"), key, number,
+			col("priority", "1 for the head of the queue"), agent,
+			col("secondary_after_ms", "after how long the second groups are asked too"), col("relax_after_ms", "after how long skills do not count"),
+			col("ring_ms", "how long one agent is rung"), col("turn", "whose turn it is: longest idle or round robin"),
+			col("source", "queue or api"), col("attempts", "how often the number was called"),
+			col("since_at", "since when the caller waits"), col("expires_at", "when it is given up"),
+		},
+		Indexes: []string{"callback_person", "callback_expiry"},
 	}
 }

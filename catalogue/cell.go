@@ -16,6 +16,7 @@ var (
 	PersonExternalID = Cell{"person.external_id"}
 	AddressValue     = Cell{"address.value"}
 	DeviceSecret     = Cell{"device.secret"}
+	DeviceNumber     = Cell{"device.number"}
 	RegistrationURI  = Cell{"registration.contact"}
 	TicketSubject    = Cell{"ticket.subject"}
 	CommentBody      = Cell{"comment.body"}
@@ -23,6 +24,7 @@ var (
 	UploadName       = Cell{"upload.name"}
 	CallFromNumber   = Cell{"call.from_number"}
 	CallFromName     = Cell{"call.from_name"}
+	CallbackNumber   = Cell{"callback.number"}
 	StatementBody    = Cell{"statement.body"}
 )
 
@@ -30,8 +32,8 @@ var (
 func Cells() []Cell {
 	return []Cell{
 		PersonName, PersonNotes, PersonDetails, PersonExternalID, AddressValue,
-		DeviceSecret, RegistrationURI, TicketSubject, CommentBody,
-		AttachmentName, UploadName, CallFromNumber, CallFromName,
+		DeviceSecret, DeviceNumber, RegistrationURI, TicketSubject, CommentBody,
+		AttachmentName, UploadName, CallFromNumber, CallFromName, CallbackNumber,
 		StatementBody,
 	}
 }

@@ -12,23 +12,35 @@ func staff() []Table {
 		c.Form, c.Correct = Digest, Fact
 		return c
 	}
-	return []Table{
+	return append(teams(of, col), []Table{
+		{
+			Name: "state_reason", Owner: "agent", What: "one row for each reason to be away that an administrator made",
+			Columns: []Column{
+				nobody("id", "primary key"), nobody("name", "what the desk calls the reason"), nobody("state", "the state that goes with it"),
+				nobody("created_at", "since when"), nobody("deleted_at", "since when nobody can choose it"),
+			},
+		},
 		{
 			Name: "agent", Owner: "agent", What: "one row for each person who answers calls", Edges: of("agent.person_id"),
 			Columns: []Column{
 				col("person_id", "who answers", "agent[].person_id"),
-				col("state", "online, away or offline", "agent[].state"),
+				col("state", "online, away, transfers only or offline", "agent[].state"),
+				col("reason", "unanswered when the desk set the state itself; else nothing", "agent[].reason"),
+				col("reason_id", "the reason chosen, from the desk's list", "agent[].reason_id"),
 				col("idle_since", "whose turn it is: longest idle first", "agent[].idle_since"),
 				col("changed_at", "when the state last changed", "agent[].changed_at"),
 			},
 		},
 		{
-			Name: "device", Owner: "agent", What: "one row for each telephone an agent signs in with", Edges: of("device.person_id"),
+			Name: "device", Owner: "agent", What: "one row for each telephone, browser or outside number an agent is rung at", Edges: of("device.person_id"),
 			Columns: []Column{
 				col("id", "primary key", "devices[].id"),
 				col("person_id", "whose telephone it is", "devices[].person_id"),
-				col("username", "the telephone's sign-in name, made by the desk", "devices[].username"),
+				col("kind", "sip, browser or forward", "devices[].kind"),
+				col("is_rung", "1 when calls ring it", "devices[].is_rung"),
+				col("username", "the telephone's sign-in name, made by the desk; NULL for what does not sign in", "devices[].username"),
 				{Name: "secret", Form: Sealed, Whose: []string{"staff"}, Why: "to check the telephone's digest (RFC 7616)", Basis: Contract, Keep: WithRow, Export: "-: a secret, shown once when it was made", Correct: InPlace, Erase: DestroyKey},
+				{Name: "number", Form: Sealed, Whose: []string{"staff"}, Why: "the outside number calls are forwarded to", Basis: Contract, Keep: WithRow, Export: "devices[].number", Correct: InPlace, Erase: DestroyKey},
 				col("created_at", "since when", "devices[].created_at"),
 			},
 			Indexes: []string{"device_username", "device_person"},
@@ -56,6 +68,68 @@ func staff() []Table {
 			},
 			Indexes: []string{"api_token_hash", "api_token_person"},
 		},
+	}...)
+}
+
+// teams declares who is in which group and can do what, and what was done.
+func teams(of func(path string) []Edge, col func(name, why, export string) Column) []Table {
+	return []Table{
+		agentDay(of("agent_day.person_id"), col),
+		{
+			Name: "agent_group", Owner: "agent", What: "one row for each group of agents",
+			Columns: []Column{
+				nobody("id", "primary key"), nobody("name", "what the desk calls the group"), nobody("is_default", "1 for the group of whoever is in no other"),
+				nobody("created_at", "since when"), nobody("updated_at", "when it last changed"), nobody("deleted_at", "since when no call goes there"),
+			},
+		},
+		{
+			Name: "membership", Owner: "agent", What: "one row for each group an agent is in", Edges: of("membership.person_id"),
+			Columns: []Column{
+				col("id", "primary key", "memberships[].id"),
+				col("person_id", "who is in the group", "memberships[].person_id"),
+				col("group_id", "which group", "memberships[].group_id"),
+				col("is_default", "1 for the agent's first group", "memberships[].is_default"),
+				col("created_at", "since when", "memberships[].created_at"),
+			},
+			Indexes: []string{"membership_person", "membership_group"},
+		},
+		{
+			Name: "skill", Owner: "agent", What: "one row for each skill a call may ask for",
+			Columns: []Column{nobody("id", "primary key"), nobody("name", "what the desk calls the skill"), nobody("created_at", "since when")},
+			Indexes: []string{"skill_name"},
+		},
+		{
+			Name: "agent_skill", Owner: "agent", What: "one row for each skill of an agent", Edges: of("agent_skill.person_id"),
+			Columns: []Column{
+				col("id", "primary key", "skills[].id"),
+				col("person_id", "who has the skill", "skills[].person_id"),
+				col("skill_id", "which skill", "skills[].skill_id"),
+			},
+			Indexes: []string{"agent_skill_person"},
+		},
+	}
+}
+
+// agentDay declares an agent's figures of one day, for the board and nothing
+// else: no ranking is made of them.
+func agentDay(edges []Edge, col func(name, why, export string) Column) Table {
+	figure := func(name, why string) Column {
+		c := col(name, why, "agent_days[]."+name)
+		c.Basis, c.Keep, c.Correct = Interest, UntilExpiry, Fact
+		return c
+	}
+	return Table{
+		Name: "agent_day", Owner: "agent", What: "one row for each day an agent worked, deleted after 31 days", Edges: edges,
+		Columns: []Column{
+			figure("id", "primary key"), figure("person_id", "who worked"), figure("day_at", "the day, as its first moment in UTC"),
+			figure("accepted", "offers accepted"), figure("denied", "offers declined"), figure("missed", "offers not answered"),
+			figure("talks", "calls talked in"), figure("talk_ms", "time talking"),
+			figure("wrap_ups", "times of wrap-up"), figure("wrap_up_ms", "time in wrap-up"),
+			figure("holds", "calls put on hold"), figure("hold_ms", "time callers were on hold"),
+			figure("transfers_started", "calls handed on"), figure("transfers_accepted", "calls taken over"),
+			figure("available_ms", "time online"), figure("away_ms", "time away"), figure("transfers_only_ms", "time for transfers only"),
+		},
+		Indexes: []string{"agent_day_person", "agent_day_at"},
 	}
 }
 
@@ -122,6 +196,14 @@ func lines() []Table {
 				nobody("created_at", "since when the line exists"), nobody("updated_at", "when it last changed"), nobody("deleted_at", "since when it takes no calls"),
 			},
 			Indexes: []string{"line_number"},
+		},
+		{
+			Name: "direct_line", Owner: "agent", What: "one row for each line that rings one agent alone", Edges: []Edge{{Name: "staff", Path: "direct_line.person_id", As: Staff, Fate: RowGoes}},
+			Columns: []Column{
+				{Name: "line_id", Form: Plain, Whose: []string{"staff"}, Why: "which line", Basis: Contract, Keep: WithRow, Export: "direct_lines[].line_id", Correct: InPlace, Erase: Delete},
+				{Name: "person_id", Form: Plain, Whose: []string{"staff"}, Why: "whom it rings", Basis: Contract, Keep: WithRow, Export: "direct_lines[].person_id", Correct: InPlace, Erase: Delete},
+			},
+			Indexes: []string{"direct_line_person"},
 		},
 		{
 			Name: "line_group", Owner: "line", What: "one row for each group a line rings, in order", Parent: "line_id→line",

@@ -17,6 +17,7 @@ const (
 	TicketPurgeDays SettingName = "ticket_purge_days" // from a ticket's deletion until it goes for good; 0 is at once
 	AttachmentMaxMB SettingName = "attachment_max_mb" // the largest file, in units of 1024 × 1024 bytes
 	UploadKeepDays  SettingName = "upload_keep_days"  // how long a file waits to be put on a comment
+	AutoAwayAfter   SettingName = "auto_away_after"   // offers in a row that ring out before an agent is away; 0 is never
 
 	DialCallMinutes  SettingName = "dial_call_minutes"  // the longest call to a number outside
 	DialAgentCalls   SettingName = "dial_agent_calls"   // calls to numbers outside that one agent has at once
@@ -36,6 +37,8 @@ func (s SettingName) bounds() (lowest, highest int64, known bool) {
 		return 1, 1024, true
 	case UploadKeepDays:
 		return 1, 30, true
+	case AutoAwayAfter:
+		return 0, 100, true
 	case DialCallMinutes:
 		return 1, 1440, true
 	case DialAgentCalls, DialDeskCalls:
@@ -49,7 +52,7 @@ func (s SettingName) bounds() (lowest, highest int64, known bool) {
 // SettingNames returns every setting.
 func SettingNames() []SettingName {
 	return []SettingName{
-		TicketPurgeDays, AttachmentMaxMB, UploadKeepDays,
+		TicketPurgeDays, AttachmentMaxMB, UploadKeepDays, AutoAwayAfter,
 		DialCallMinutes, DialAgentCalls, DialDeskCalls, DialAgentMinutes, DialDeskMinutes, DialAgentCents, DialDeskCents,
 	}
 }

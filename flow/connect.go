@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"errors"
-	"time"
 
 	"sotto"
 	"sotto/call"
@@ -20,26 +19,31 @@ import (
 // and no error when nobody did in time.
 func (j *journey) queue(ctx context.Context, to route.Destination) (*picked, error) {
 	j.call.Enter(call.Queued)
-	place := j.f.Queue.Join(j.call.ID)
+	direct, err := j.f.Agents.Direct(context.WithoutCancel(ctx), j.line.ID)
+	if err != nil { // better somebody than nobody
+		j.f.Log.Error("flow: whom the line rings cannot be looked up; everybody is asked", "line", int64(j.line.ID), "err", err)
+	}
+	place := j.f.Queue.Join(queue.Demand{Call: j.call.ID, Line: j.line.ID, Agent: direct, Ring: to.Ring, Wait: to.Wait})
 	defer place.Leave()
 	stopListening := j.listen(ctx)
 	defer stopListening()
 	quiet := j.hold(ctx)
 	defer quiet()
-	deadline := time.Now().Add(to.Wait)
-	patience := time.NewTimer(to.Wait)
-	defer patience.Stop()
 	for {
 		select {
 		case o := <-place.Offers():
-			a := j.ring(ctx, o, min(to.Ring, time.Until(deadline)))
-			if a != nil {
+			a, cause := j.ring(ctx, o)
+			switch {
+			case a != nil:
 				place.Accepted()
 				j.agent = a.who.Person
 				return a, nil
+			case cause == leg.Rejected || cause == leg.BusyHere:
+				place.Declined()
+			case ctx.Err() == nil:
+				place.Missed()
 			}
-			place.Declined()
-		case <-patience.C:
+		case <-place.Over():
 			return nil, nil
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
@@ -69,11 +73,10 @@ func (j *journey) hold(ctx context.Context) (stop func()) {
 	}
 }
 
-// ring rings every telephone of one agent for at most d. The first that is
-// answered has the call; nil when none is. It returns when nothing rings any
-// more.
-func (j *journey) ring(ctx context.Context, o queue.Offer, d time.Duration) *picked {
-	ctx, cancel := context.WithTimeout(ctx, d)
+// ring rings every telephone of one agent. The first that is answered has the
+// call; nil and why not when none is. It returns when nothing rings any more.
+func (j *journey) ring(ctx context.Context, o queue.Offer) (*picked, leg.Cause) {
+	ctx, cancel := context.WithTimeout(ctx, o.Ring)
 	defer cancel()
 	started := j.f.Clock()
 	answers := make(chan leg.Leg, len(o.Devices))
@@ -103,10 +106,10 @@ func (j *journey) ring(ctx context.Context, o queue.Offer, d time.Duration) *pic
 	}
 	if taken != nil {
 		j.f.Metrics.Legs.Add(1)
-		return &picked{leg: taken, who: o.Candidate, startedAt: started, answerAt: j.f.Clock()}
+		return &picked{leg: taken, who: o.Candidate, startedAt: started, answerAt: j.f.Clock()}, ""
 	}
 	j.call.AddLeg(call.Leg{Kind: call.AgentLeg, Person: o.Person, StartedAt: started, EndedAt: j.f.Clock(), Cause: cause})
-	return nil
+	return nil, cause
 }
 
 // dial rings one telephone. A panic in it is an unreachable telephone.

@@ -84,6 +84,9 @@ func international(text, region string) (string, bool) {
 	return phonenumbers.Format(n, phonenumbers.E164), true
 }
 
+// Number is NormalNumber for the desk's region.
+func (pp *People) Number(raw string) (string, error) { return NormalNumber(raw, pp.region) }
+
 // NormalEmail brings an e-mail address into its normal form.
 func NormalEmail(raw string) (string, error) {
 	v := strings.ToLower(norm.NFC.String(strings.TrimSpace(raw)))

@@ -1,10 +1,13 @@
-// Package queue is the callers who wait: it offers the longest waiting to the
-// longest idle agent, one agent to one caller at a time.
+// Package queue is the callers who wait, and whose turn it is: it offers the
+// caller at the head to the agent whose turn it is among those who may take
+// the call, one agent to one caller at a time.
 //
-// It owns no table: who waits is over when the process is. One goroutine
-// makes all offers; callers join, take offers and leave. It rings nobody and
-// plays nothing: package flow does, and says what came of an offer. How long a
-// caller waits and an agent is rung is flow's business too.
+// It owns the tables callback and callback_want: a place may be kept without a
+// call, as a promise to call back. Who waits on the line is in memory: it is
+// over when the process is. One goroutine makes all offers; callers join, take
+// offers and leave. It rings nobody and plays nothing: package flow does, and
+// says what came of an offer. demand.go says who may take a call, room.go who
+// is next; both are plain data.
 package queue
 
 import (
@@ -24,7 +27,7 @@ const lookUp = 5 * time.Second
 // Config is what a queue is made with. Pause and Log may be zero.
 type Config struct {
 	Agents *agent.Agents
-	// Pause is how long a caller whom every idle agent refused is not offered
+	// Pause is how long a caller whom every free agent refused is not offered
 	// to them again; 0 is 5 s.
 	Pause time.Duration
 	Log   *slog.Logger
@@ -40,25 +43,25 @@ type Queue struct {
 	over   chan struct{}
 	once   sync.Once
 
-	mu   sync.Mutex
-	room room // guarded by mu
+	mu      sync.Mutex
+	room    room      // guarded by mu
+	wrapped time.Time // when the first wrap-up ends; guarded by mu
 }
 
 // Offer is one agent to be rung for one caller. The agent is kept from
 // everyone else until the place says what came of it.
-type Offer struct{ agent.Candidate }
+type Offer struct {
+	agent.Candidate
+	Ring time.Duration // how long to ring at most
+}
 
 // Place is one caller's place. Its methods may be called from any goroutine.
 type Place struct {
 	q      *Queue
-	call   sotto.CallID
-	since  time.Time
 	offers chan Offer
+	ended  chan struct{} // closed when the queue ended the place
 
-	// guarded by Queue.mu
-	offered sotto.PersonID
-	tried   map[sotto.PersonID]bool
-	again   time.Time
+	spot // guarded by Queue.mu
 }
 
 // New starts a queue. Stop ends it.
@@ -71,7 +74,7 @@ func New(cfg Config) *Queue {
 	}
 	q := &Queue{
 		agents: cfg.Agents, log: cfg.Log, wake: make(chan struct{}, 1), quit: make(chan struct{}), over: make(chan struct{}),
-		room: room{pause: cfg.Pause},
+		room: newRoom(cfg.Pause),
 	}
 	go q.run()
 	return q
@@ -84,35 +87,88 @@ func (q *Queue) Stop() {
 	<-q.over
 }
 
-// Join puts a call at the end of the line. Leave it.
-func (q *Queue) Join(id sotto.CallID) *Place {
-	p := &Place{q: q, call: id, since: time.Now(), offers: make(chan Offer, 1), tried: map[sotto.PersonID]bool{}}
+// Join puts a call into the line, behind those who wait already, or before
+// them if it has priority. Leave the place. It may be over at once: look at
+// Over too.
+func (q *Queue) Join(d Demand) *Place { return q.join(d, spot{since: time.Now()}) }
+
+// Rejoin puts a call whose agent was lost back at the head of the line. Its
+// longest wait begins anew; what it has waited already counts for the rest.
+func (q *Queue) Rejoin(p *Place) *Place {
+	q.mu.Lock()
+	was := p.spot
+	q.mu.Unlock()
+	return q.join(was.demand, spot{since: was.since, head: true})
+}
+
+func (q *Queue) join(d Demand, s spot) *Place {
+	if d.Ring <= 0 {
+		d.Ring = defaultRing
+	}
+	s.demand = d
+	if d.Wait > 0 {
+		s.deadline = time.Now().Add(d.Wait)
+	}
+	p := &Place{q: q, offers: make(chan Offer, 1), ended: make(chan struct{}), spot: s}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.room.join(p)
+	if p.over != "" {
+		close(p.ended)
+	}
 	q.poke()
 	return p
 }
 
 // Offers gets the agents to be rung, one at a time: the next comes after
-// Declined.
+// Declined or Missed.
 func (p *Place) Offers() <-chan Offer { return p.offers }
 
-// Declined says that the agent offered did not take the call: the agent is
-// free again and another is looked for.
-func (p *Place) Declined() {
-	p.q.settle(func(r *room) sotto.PersonID { return r.declined(p, time.Now()) })
+// Over is closed when the queue has ended the place: the longest wait is over,
+// the line's queue is full, or nobody is there. It is not closed by Accepted
+// and Leave, nor while an offer is open.
+func (p *Place) Over() <-chan struct{} { return p.ended }
+
+// End returns how the place ended; "" while it has not.
+func (p *Place) End() End {
+	p.q.mu.Lock()
+	defer p.q.mu.Unlock()
+	return p.over
+}
+
+// Declined says that the agent offered refused the call: the agent is free
+// again and another is looked for.
+func (p *Place) Declined() { p.refused(p.q.agents.Denied) }
+
+// Missed says that the agent offered did not answer, and could have: it counts
+// towards being sent away. Apart from that it is Declined.
+func (p *Place) Missed() { p.refused(p.q.agents.Missed) }
+
+func (p *Place) refused(count func(sotto.PersonID)) {
+	p.q.settle(func(r *room) sotto.PersonID {
+		id := r.refused(p, time.Now())
+		if id != 0 {
+			count(id)
+		}
+		return id
+	})
 }
 
 // Accepted says that the agent offered took the call. The place is over; the
-// agent stays taken until agent.Agents.Free.
+// agent stays taken until agent.Agents.Finish or Free.
 func (p *Place) Accepted() {
-	p.q.settle(func(r *room) sotto.PersonID { r.leave(p); return 0 })
+	p.q.settle(func(r *room) sotto.PersonID {
+		if p.offered != 0 {
+			r.answered(p, time.Now())
+			p.q.agents.Accepted(r.leave(p, Answered))
+		}
+		return 0
+	})
 }
 
 // Leave ends the place. An offer that is open is taken back: whoever was
 // ringing the agent has stopped. After Accepted, and twice, it does nothing.
-func (p *Place) Leave() { p.q.settle(func(r *room) sotto.PersonID { return r.leave(p) }) }
+func (p *Place) Leave() { p.q.settle(func(r *room) sotto.PersonID { return r.leave(p, Left) }) }
 
 // settle changes the room and frees the agent that f returns, if any.
 func (q *Queue) settle(f func(*room) sotto.PersonID) {
@@ -134,17 +190,19 @@ func (q *Queue) poke() {
 
 // Waiting is one caller who waits.
 type Waiting struct {
-	Call    sotto.CallID
-	For     time.Duration
-	Offered sotto.PersonID // who is rung for the call now; 0 for nobody
+	Call     sotto.CallID
+	Callback sotto.CallbackID // 0 for a caller on the line
+	Line     sotto.LineID
+	For      time.Duration
+	Offered  sotto.PersonID // who is rung for the call now; 0 for nobody
 }
 
-// Waiting returns who waits, the longest first.
+// Waiting returns who waits, in the order they are served.
 func (q *Queue) Waiting() (all []Waiting) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, p := range q.room.places {
-		all = append(all, Waiting{p.call, time.Since(p.since), p.offered})
+		all = append(all, Waiting{p.demand.Call, p.callback, p.demand.Line, time.Since(p.since), p.offered})
 	}
 	return all
 }
@@ -166,40 +224,73 @@ func (q *Queue) run() {
 		case <-changed:
 		case <-timer.C:
 		case <-q.quit:
+			q.guard(q.write)
 			return
 		}
 		q.guard(q.offer)
+		q.guard(q.write)
 	}
 }
 
 func (q *Queue) next() time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.room.next(time.Now())
+	d := q.room.next(time.Now())
+	if wrapped := time.Until(q.wrapped); d > 0 && wrapped > 0 {
+		d = min(d, wrapped)
+	}
+	return d
 }
 
-// offer makes the offers there are to make. An agent who becomes busy between
-// the look-up and the offer is not taken, and one who goes away is rung in
-// vain and declines.
+// offer ends the places whose time is over and makes the offers there are to
+// make. An agent who becomes busy between the look-up and the offer is not
+// taken, and one who goes away is rung in vain and declines.
 func (q *Queue) offer() {
-	if q.next() == 0 {
+	q.mu.Lock()
+	q.close(q.room.expire(time.Now()))
+	idle := q.room.next(time.Now()) == 0
+	q.mu.Unlock()
+	if idle {
 		return // nobody waits for an offer
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookUp)
 	defer cancel()
-	idle, err := q.agents.LongestIdle(ctx, nil)
+	there, err := q.agents.Roster(ctx)
 	if err != nil {
 		q.log.Error("queue: the agents cannot be looked up; callers go on waiting", "err", err)
 		return
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, m := range q.room.match(idle, time.Now()) {
+	q.wrapped = there.Next
+	now := time.Now()
+	q.close(q.room.desert(there.Agents, now))
+	for _, m := range q.room.match(there.Agents, now) {
 		if !q.agents.Take(m.to.Person) {
 			continue
 		}
-		m.place.offered = m.to.Person
-		m.place.offers <- Offer{m.to} // there is room: the last offer was answered
+		q.room.offer(m.place, m.to.Person)
+		ring := m.place.demand.Ring
+		if at := m.place.deadline; !at.IsZero() {
+			ring = min(ring, max(at.Sub(now), 0))
+		}
+		m.place.offers <- Offer{m.to, ring} // there is room: the last offer was answered
+	}
+}
+
+// close tells the places that the queue has ended them.
+func (q *Queue) close(places []*Place) {
+	for _, p := range places {
+		close(p.ended)
+	}
+}
+
+// write brings to the tables what the agents' memory owes them.
+func (q *Queue) write() {
+	ctx, cancel := context.WithTimeout(context.Background(), lookUp)
+	defer cancel()
+	if err := q.agents.Settle(ctx); err != nil {
+		q.log.Error("queue: the agents' figures cannot be written; they are kept for later", "err", err)
 	}
 }
 

@@ -75,6 +75,9 @@ func newHall(t *testing.T, base *db.DB, agents int, pause time.Duration) *hall {
 	return h
 }
 
+// join puts a call into the line that asks for nothing.
+func (h *hall) join(id sotto.CallID) *queue.Place { return h.queue.Join(queue.Demand{Call: id}) }
+
 func (h *hall) online(t *testing.T, id sotto.PersonID, s agent.State) {
 	t.Helper()
 	if err := h.agents.SetState(context.Background(), sotto.Operator(), id, s); err != nil {
@@ -106,7 +109,7 @@ func none(t *testing.T, p *queue.Place) {
 func TestLongestWaitingGetsTheLongestIdle(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, base *db.DB) {
 		h := newHall(t, base, 2, time.Hour)
-		first, second, third := h.queue.Join(1), h.queue.Join(2), h.queue.Join(3)
+		first, second, third := h.join(1), h.join(2), h.join(3)
 		a, b := next(t, first), next(t, second)
 		if a.Person != h.people[0] || b.Person != h.people[1] {
 			t.Errorf("offered %d and %d, want %v", a.Person, b.Person, h.people)
@@ -137,7 +140,7 @@ func TestLongestWaitingGetsTheLongestIdle(t *testing.T) {
 
 func TestCallerIsOfferedToTheSameAgentsAgainAfterThePause(t *testing.T) {
 	h := newHall(t, dbtest.SQLite(t), 1, time.Millisecond)
-	p := h.queue.Join(1)
+	p := h.join(1)
 	defer p.Leave()
 	for range 3 {
 		if o := next(t, p); o.Person != h.people[0] {
@@ -150,7 +153,7 @@ func TestCallerIsOfferedToTheSameAgentsAgainAfterThePause(t *testing.T) {
 func TestAgentWhoComesOnlineIsOfferedAtOnce(t *testing.T) {
 	h := newHall(t, dbtest.SQLite(t), 1, time.Hour)
 	h.online(t, h.people[0], agent.Away)
-	p := h.queue.Join(1)
+	p := h.join(1)
 	defer p.Leave()
 	none(t, p)
 	h.online(t, h.people[0], agent.Online)
@@ -182,7 +185,7 @@ func TestNoCallIsLostAndNoAgentIsOfferedTwice(t *testing.T) {
 		for i := range 40 {
 			callers.Go(func() {
 				c := sotto.CallID(i + 1)
-				p := h.queue.Join(c)
+				p := h.join(c)
 				defer p.Leave()
 				for refusals := 0; ; refusals++ {
 					o := next(t, p)

@@ -81,18 +81,86 @@ CREATE TABLE suppression (
   PRIMARY KEY (hash, purpose)
 );
 
+CREATE TABLE state_reason (
+  id BIGINT PRIMARY KEY,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  deleted_at BIGINT
+);
+
 CREATE TABLE agent (
   person_id BIGINT PRIMARY KEY REFERENCES person (id),
   state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  reason_id BIGINT REFERENCES state_reason (id),
   idle_since BIGINT NOT NULL,
   changed_at BIGINT NOT NULL
 );
 
+CREATE TABLE agent_day (
+  id BIGINT PRIMARY KEY,
+  person_id BIGINT NOT NULL REFERENCES person (id),
+  day_at BIGINT NOT NULL,
+  accepted BIGINT NOT NULL,
+  denied BIGINT NOT NULL,
+  missed BIGINT NOT NULL,
+  talks BIGINT NOT NULL,
+  talk_ms BIGINT NOT NULL,
+  wrap_ups BIGINT NOT NULL,
+  wrap_up_ms BIGINT NOT NULL,
+  holds BIGINT NOT NULL,
+  hold_ms BIGINT NOT NULL,
+  transfers_started BIGINT NOT NULL,
+  transfers_accepted BIGINT NOT NULL,
+  available_ms BIGINT NOT NULL,
+  away_ms BIGINT NOT NULL,
+  transfers_only_ms BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX agent_day_person ON agent_day (person_id, day_at);
+CREATE INDEX agent_day_at ON agent_day (day_at);
+
+CREATE TABLE agent_group (
+  id BIGINT PRIMARY KEY,
+  name TEXT NOT NULL,
+  is_default BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  deleted_at BIGINT
+);
+
+CREATE TABLE membership (
+  id BIGINT PRIMARY KEY,
+  person_id BIGINT NOT NULL REFERENCES person (id),
+  group_id BIGINT NOT NULL REFERENCES agent_group (id),
+  is_default BIGINT NOT NULL,
+  created_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX membership_person ON membership (person_id, group_id);
+CREATE INDEX membership_group ON membership (group_id);
+
+CREATE TABLE skill (
+  id BIGINT PRIMARY KEY,
+  name TEXT NOT NULL,
+  created_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX skill_name ON skill (name);
+
+CREATE TABLE agent_skill (
+  id BIGINT PRIMARY KEY,
+  person_id BIGINT NOT NULL REFERENCES person (id),
+  skill_id BIGINT NOT NULL REFERENCES skill (id)
+);
+CREATE UNIQUE INDEX agent_skill_person ON agent_skill (person_id, skill_id);
+
 CREATE TABLE device (
   id BIGINT PRIMARY KEY,
   person_id BIGINT NOT NULL REFERENCES person (id),
-  username TEXT NOT NULL,
-  secret BYTEA NOT NULL,
+  kind TEXT NOT NULL,
+  is_rung BIGINT NOT NULL,
+  username TEXT,
+  secret BYTEA,
+  number BYTEA,
   created_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX device_username ON device (username);
@@ -197,6 +265,12 @@ CREATE TABLE line (
   deleted_at BIGINT
 );
 CREATE UNIQUE INDEX line_number ON line (number) WHERE deleted_at IS NULL;
+
+CREATE TABLE direct_line (
+  line_id BIGINT PRIMARY KEY REFERENCES line (id),
+  person_id BIGINT NOT NULL REFERENCES person (id)
+);
+CREATE INDEX direct_line_person ON direct_line (person_id);
 
 CREATE TABLE line_group (
   line_id BIGINT NOT NULL REFERENCES line (id) ON DELETE CASCADE,
@@ -350,6 +424,35 @@ CREATE TABLE ivr_step (
   left_at BIGINT NOT NULL
 );
 CREATE INDEX ivr_step_call ON ivr_step (call_id);
+
+CREATE TABLE callback (
+  id BIGINT PRIMARY KEY,
+  line_id BIGINT NOT NULL REFERENCES line (id),
+  call_id BIGINT REFERENCES call (id),
+  person_id BIGINT REFERENCES person (id),
+  key_id BIGINT,
+  number BYTEA NOT NULL,
+  priority BIGINT NOT NULL,
+  agent_id BIGINT REFERENCES person (id),
+  secondary_after_ms BIGINT NOT NULL,
+  relax_after_ms BIGINT NOT NULL,
+  ring_ms BIGINT NOT NULL,
+  turn TEXT NOT NULL,
+  source TEXT NOT NULL,
+  attempts BIGINT NOT NULL,
+  since_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL
+);
+CREATE INDEX callback_person ON callback (person_id, key_id);
+CREATE INDEX callback_expiry ON callback (expires_at);
+
+CREATE TABLE callback_want (
+  id BIGINT PRIMARY KEY,
+  callback_id BIGINT NOT NULL REFERENCES callback (id) ON DELETE CASCADE,
+  kind TEXT NOT NULL,
+  ref BIGINT NOT NULL
+);
+CREATE INDEX callback_want_callback ON callback_want (callback_id);
 
 CREATE TABLE consent (
   id BIGINT PRIMARY KEY,

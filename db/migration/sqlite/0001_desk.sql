@@ -81,18 +81,86 @@ CREATE TABLE suppression (
   PRIMARY KEY (hash, purpose)
 ) STRICT;
 
+CREATE TABLE state_reason (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  deleted_at INTEGER
+) STRICT;
+
 CREATE TABLE agent (
   person_id INTEGER PRIMARY KEY REFERENCES person (id),
   state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  reason_id INTEGER REFERENCES state_reason (id),
   idle_since INTEGER NOT NULL,
   changed_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE agent_day (
+  id INTEGER PRIMARY KEY,
+  person_id INTEGER NOT NULL REFERENCES person (id),
+  day_at INTEGER NOT NULL,
+  accepted INTEGER NOT NULL,
+  denied INTEGER NOT NULL,
+  missed INTEGER NOT NULL,
+  talks INTEGER NOT NULL,
+  talk_ms INTEGER NOT NULL,
+  wrap_ups INTEGER NOT NULL,
+  wrap_up_ms INTEGER NOT NULL,
+  holds INTEGER NOT NULL,
+  hold_ms INTEGER NOT NULL,
+  transfers_started INTEGER NOT NULL,
+  transfers_accepted INTEGER NOT NULL,
+  available_ms INTEGER NOT NULL,
+  away_ms INTEGER NOT NULL,
+  transfers_only_ms INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX agent_day_person ON agent_day (person_id, day_at);
+CREATE INDEX agent_day_at ON agent_day (day_at);
+
+CREATE TABLE agent_group (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  is_default INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER
+) STRICT;
+
+CREATE TABLE membership (
+  id INTEGER PRIMARY KEY,
+  person_id INTEGER NOT NULL REFERENCES person (id),
+  group_id INTEGER NOT NULL REFERENCES agent_group (id),
+  is_default INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX membership_person ON membership (person_id, group_id);
+CREATE INDEX membership_group ON membership (group_id);
+
+CREATE TABLE skill (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX skill_name ON skill (name);
+
+CREATE TABLE agent_skill (
+  id INTEGER PRIMARY KEY,
+  person_id INTEGER NOT NULL REFERENCES person (id),
+  skill_id INTEGER NOT NULL REFERENCES skill (id)
+) STRICT;
+CREATE UNIQUE INDEX agent_skill_person ON agent_skill (person_id, skill_id);
+
 CREATE TABLE device (
   id INTEGER PRIMARY KEY,
   person_id INTEGER NOT NULL REFERENCES person (id),
-  username TEXT NOT NULL,
-  secret BLOB NOT NULL,
+  kind TEXT NOT NULL,
+  is_rung INTEGER NOT NULL,
+  username TEXT,
+  secret BLOB,
+  number BLOB,
   created_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX device_username ON device (username);
@@ -197,6 +265,12 @@ CREATE TABLE line (
   deleted_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX line_number ON line (number) WHERE deleted_at IS NULL;
+
+CREATE TABLE direct_line (
+  line_id INTEGER PRIMARY KEY REFERENCES line (id),
+  person_id INTEGER NOT NULL REFERENCES person (id)
+) STRICT;
+CREATE INDEX direct_line_person ON direct_line (person_id);
 
 CREATE TABLE line_group (
   line_id INTEGER NOT NULL REFERENCES line (id) ON DELETE CASCADE,
@@ -350,6 +424,35 @@ CREATE TABLE ivr_step (
   left_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX ivr_step_call ON ivr_step (call_id);
+
+CREATE TABLE callback (
+  id INTEGER PRIMARY KEY,
+  line_id INTEGER NOT NULL REFERENCES line (id),
+  call_id INTEGER REFERENCES call (id),
+  person_id INTEGER REFERENCES person (id),
+  key_id INTEGER,
+  number BLOB NOT NULL,
+  priority INTEGER NOT NULL,
+  agent_id INTEGER REFERENCES person (id),
+  secondary_after_ms INTEGER NOT NULL,
+  relax_after_ms INTEGER NOT NULL,
+  ring_ms INTEGER NOT NULL,
+  turn TEXT NOT NULL,
+  source TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  since_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX callback_person ON callback (person_id, key_id);
+CREATE INDEX callback_expiry ON callback (expires_at);
+
+CREATE TABLE callback_want (
+  id INTEGER PRIMARY KEY,
+  callback_id INTEGER NOT NULL REFERENCES callback (id) ON DELETE CASCADE,
+  kind TEXT NOT NULL,
+  ref INTEGER NOT NULL
+) STRICT;
+CREATE INDEX callback_want_callback ON callback_want (callback_id);
 
 CREATE TABLE consent (
   id INTEGER PRIMARY KEY,

@@ -62,15 +62,6 @@ func calls() []Table {
 			},
 			Indexes: []string{"call_leg_call", "call_leg_person"},
 		},
-		callback(),
-		{
-			Name: "callback_want", Owner: "queue", What: "one row for each group or skill a promise to call back waits for", Parent: "callback_id→callback",
-			Columns: []Column{
-				nobody("id", "primary key"), nobody("callback_id", "which promise"),
-				nobody("kind", "group, secondary or skill"), nobody("ref", "its number"),
-			},
-			Indexes: []string{"callback_want_callback"},
-		},
 		{
 			Name: "ivr_step", Owner: "route", What: "one row for each stay of a call in a menu; never the key that was pressed",
 			Edges: []Edge{via("ivr_step")},
@@ -103,6 +94,21 @@ func calls() []Table {
 				figure("decided_at", "when it was decided", "consents[].decided_at"),
 			},
 			Indexes: []string{"consent_call"},
+		},
+	}
+}
+
+// callbacks declares what is kept of callers who were promised a call back.
+func callbacks() []Table {
+	return []Table{
+		callback(),
+		{
+			Name: "callback_want", Owner: "queue", What: "one row for each group or skill a promise to call back waits for", Parent: "callback_id→callback",
+			Columns: []Column{
+				nobody("id", "primary key"), nobody("callback_id", "which promise"),
+				nobody("kind", "group, secondary or skill"), nobody("ref", "its number"),
+			},
+			Indexes: []string{"callback_want_callback"},
 		},
 	}
 }

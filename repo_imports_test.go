@@ -19,7 +19,7 @@ db blob outbound
 keyring audit job receipt
 person
 account
-leg/media leg/sip/message leg/sip/digest
+leg/media leg/sip/message leg/sip/digest leg/sip/certificate leg/sip/websocket
 leg leg/sip/sdp leg/media/audio
 leg/sip leg/webrtc
 call line
@@ -136,6 +136,7 @@ func libraries() map[string][]string {
 		"modernc.org/sqlite":              {"db"},
 		"github.com/pressly/goose":        {"db"},
 		"github.com/emiago/sipgo":         {"leg/sip"},
+		"github.com/gobwas/ws":            {"leg/sip/websocket"},
 		"github.com/pion":                 {"leg/webrtc"},
 		"github.com/pion/srtp":            {"leg/media"}, // telephones' audio; browsers' comes with leg/webrtc
 		"github.com/pion/rtp":             {"leg/media"},

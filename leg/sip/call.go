@@ -28,18 +28,20 @@ type Call struct {
 	gone chan struct{} // closed when the actor has ended
 
 	// set before the actor starts
-	out     bool // we called
-	origin  origin
-	caller  leg.Caller
-	dialled string
-	port    *media.Port
-	ctx     context.Context // of Accept; ends with the leg
-	cancel  context.CancelFunc
-	branch  string     // of the INVITE to us
-	inviter netip.Addr // the host that sent it
+	out       bool // we called
+	origin    origin
+	caller    leg.Caller
+	dialled   string
+	port      *media.Port
+	ctx       context.Context // of Accept; ends with the leg
+	cancel    context.CancelFunc
+	branch    string     // of the INVITE to us
+	inviteSeq uint32     // its CSeq
+	inviter   netip.Addr // the host that sent it
 
 	peerTag     atomic.Pointer[string] // nil until the peer has one
 	postDial    atomic.Int64           // nanoseconds; see PostDial
+	encrypted   atomic.Bool            // the audio is, as agreed last
 	unconfirmed atomic.Int64           // CSeq of the 2xx that waits for its ACK, or noSeq
 
 	endMu sync.Mutex
@@ -245,6 +247,9 @@ func (c *Call) Trunk() string {
 
 // Device is the telephone that placed or takes the call; 0 for a trunk.
 func (c *Call) Device() sotto.DeviceID { return c.origin.device }
+
+// Encrypted reports whether the call's audio is encrypted on its way (SRTP).
+func (c *Call) Encrypted() bool { return c.encrypted.Load() }
 
 // Ring implements leg.Leg.
 func (c *Call) Ring(ctx context.Context) error {

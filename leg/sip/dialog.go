@@ -60,7 +60,7 @@ func (d *dialog) established(res *sip.Response) {
 func (d *dialog) refresh(m sip.Message) {
 	if l := list(m, "contact"); len(l) > 0 {
 		if a, err := message.ParseAddress(l[0]); err == nil {
-			if u, err := message.ParseURI(a.URI); err == nil && u.Scheme == "sip" {
+			if u, err := message.ParseURI(a.URI); err == nil && (u.Scheme == "sip" || u.Scheme == "sips") {
 				d.target = a.URI
 			}
 		}
@@ -138,14 +138,22 @@ func (d *dialog) next() hop {
 	if err != nil || a.IsUnspecified() || a.IsMulticast() {
 		return d.peer
 	}
+	transport, _ := u.Param("transport")
+	h := hop{tls: u.Scheme == "sips" || strings.EqualFold(transport, "tls")}
+	h.tcp = h.tls || strings.EqualFold(transport, "tcp")
 	port := uint16(u.Port)
-	if port == 0 {
+	switch {
+	case port == 0 && h.tls:
+		port = 5061
+	case port == 0:
 		port = 5060
 	}
-	transport, _ := u.Param("transport")
-	h := hop{addr: netip.AddrPortFrom(a.Unmap(), port), tcp: strings.EqualFold(transport, "tcp")}
-	if d.peer.tcp && h.addr.Addr() == d.peer.addr.Addr() {
+	h.addr = netip.AddrPortFrom(a.Unmap(), port)
+	switch {
+	case d.peer.tcp && h.addr.Addr() == d.peer.addr.Addr():
 		return d.peer // the Contact is where it listens; this connection is open
+	case d.peer.tls && !h.tls, strings.EqualFold(transport, "ws"), strings.EqualFold(transport, "wss"):
+		return d.peer // what came encrypted goes back so; nobody listens for WebSockets (RFC 7118 5)
 	}
 	return h
 }

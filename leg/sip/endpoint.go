@@ -33,15 +33,30 @@ import (
 	"sotto"
 	"sotto/leg"
 	"sotto/leg/media"
+	"sotto/leg/sip/certificate"
 	"sotto/leg/sip/digest"
 	"sotto/obs"
 )
 
 // Config says where and for whom an Endpoint works. Addresses are host:port;
-// port 0 lets the system choose. At least one of UDP and TCP is needed.
+// port 0 lets the system choose. At least one is needed.
 type Config struct {
 	UDP string // where we listen over UDP, "" for not
 	TCP string // where we listen over TCP, "" for not
+	TLS string // where we listen over TLS, 1.2 or newer; "" for not
+	WS  string // where softphones in browsers connect by WebSocket (RFC 7118), "" for not
+	WSS string // the same over TLS
+	// Certificate and Key are PEM files of ours for TLS and WSS. They are read
+	// again when they change.
+	Certificate string
+	Key         string
+	// Origins are the web pages whose scripts may connect over WS and WSS, like
+	// https://desk.example.org. None means any: a telephone still needs its
+	// password.
+	Origins []string
+	// SecurePhones refuses calls with telephones whose audio is not encrypted
+	// (488). Else audio is encrypted when the signalling is and both can.
+	SecurePhones bool
 	// Advertise is the address that peers are told in Via and Contact. The
 	// zero value means the one a packet to the peer leaves from.
 	Advertise netip.Addr
@@ -136,8 +151,15 @@ type Endpoint struct {
 
 	udp *net.UDPConn
 	tcp net.Listener
-	tp  *sip.TransportLayer
-	txs *sip.TransactionLayer
+	tls net.Listener
+	ws  net.Listener
+	wss net.Listener
+	own *certificate.Own // nil without TLS
+	// doors are the four above; what comes in is read by the library in two.
+	doors         []door
+	clear, secure *porch
+	tp            *sip.TransportLayer
+	txs           *sip.TransactionLayer
 
 	ctx  context.Context
 	stop context.CancelFunc
@@ -201,7 +223,14 @@ func Open(cfg Config) (_ *Endpoint, err error) {
 		e.stop()
 		return nil, err
 	}
+	if err := e.identify(); err != nil {
+		e.stop()
+		return nil, err
+	}
 	for _, t := range e.trunks {
+		if t.TLS {
+			continue
+		}
 		if t.Address != "" && ((t.TCP || t.LargeTCP) && cfg.TCP == "" || !t.TCP && cfg.UDP == "") {
 			e.stop()
 			return nil, sotto.FailField("trunk.tcp", "A trunk that is called over TCP or UDP needs an address of ours to listen on for the same.")
@@ -224,11 +253,38 @@ func (e *Endpoint) Addr() netip.AddrPort {
 }
 
 // AddrTCP is where the endpoint listens over TCP; the zero value when it does not.
-func (e *Endpoint) AddrTCP() netip.AddrPort {
-	if e.tcp == nil {
+func (e *Endpoint) AddrTCP() netip.AddrPort { return addrOf(e.tcp) }
+
+// AddrTLS is where the endpoint listens over TLS; the zero value when it does not.
+func (e *Endpoint) AddrTLS() netip.AddrPort { return addrOf(e.tls) }
+
+// AddrWS is where the endpoint listens for WebSockets; the zero value when it
+// does not.
+func (e *Endpoint) AddrWS() netip.AddrPort { return addrOf(e.ws) }
+
+// AddrWSS is AddrWS over TLS.
+func (e *Endpoint) AddrWSS() netip.AddrPort { return addrOf(e.wss) }
+
+func addrOf(l net.Listener) netip.AddrPort {
+	if l == nil {
 		return netip.AddrPort{}
 	}
-	return unmap(e.tcp.Addr().(*net.TCPAddr).AddrPort())
+	return unmap(l.Addr().(*net.TCPAddr).AddrPort())
+}
+
+// identify reads the certificates: ours, and what each trunk's must be.
+func (e *Endpoint) identify() (err error) {
+	if e.cfg.Certificate != "" {
+		if e.own, err = certificate.Load(e.cfg.Certificate, e.cfg.Key); err != nil {
+			return err
+		}
+	}
+	for _, t := range e.trunks {
+		if err := t.identify(e.own); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Stats returns the counters.
@@ -276,12 +332,7 @@ func (e *Endpoint) Close() error {
 	// The library hands messages over on goroutines that nobody counts, and
 	// one that finds no socket opens one: give those that run a moment.
 	<-time.After(10 * time.Millisecond)
-	if e.udp != nil {
-		e.udp.Close()
-	}
-	if e.tcp != nil {
-		e.tcp.Close()
-	}
+	e.unbind()
 	for _, s := range e.liveStreams() {
 		s.Close()
 	}

@@ -38,11 +38,16 @@ type Credentials struct {
 // hop is one step on the wire: where a message came from, or goes to.
 type hop struct {
 	addr netip.AddrPort
-	tcp  bool
+	tcp  bool // a connection: TCP, TLS, or WebSocket over one of them
+	tls  bool // nobody on the way reads along
 }
 
+// network is the library's name for it; a WebSocket counts as what it is on.
 func (h hop) network() string {
-	if h.tcp {
+	switch {
+	case h.tls:
+		return "TLS"
+	case h.tcp:
 		return "TCP"
 	}
 	return "UDP"
@@ -92,6 +97,10 @@ func (e *Endpoint) judge(b []byte, h hop, s *stream) (pass bool) {
 	}
 	if !m.IsRequest() {
 		return e.ours(m.Branch)
+	}
+	if !h.tls && m.Secure() {
+		e.turnAway(m, h, s, 416) // RFC 5630 5.3: it asks for TLS on every hop
+		return false
 	}
 	switch m.Method {
 	case "ACK":
@@ -208,7 +217,7 @@ func (e *Endpoint) isMerged(m *message.Message) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c := e.invites[m.ID+"|"+m.FromTag]
-	return c != nil && c.branch != m.Branch
+	return c != nil && c.branch != m.Branch && c.inviteSeq == m.Seq // a new number is a new attempt
 }
 
 // invited finds the call that an INVITE of this branch began.

@@ -113,7 +113,8 @@ func tagOf(v string) string {
 // source is where a message came from.
 func source(m sip.Message) hop {
 	a, _ := netip.ParseAddrPort(m.Source())
-	return hop{addr: unmap(a), tcp: strings.EqualFold(m.Transport(), "TCP")}
+	tls := strings.EqualFold(m.Transport(), "TLS")
+	return hop{addr: unmap(a), tcp: tls || strings.EqualFold(m.Transport(), "TCP"), tls: tls}
 }
 
 // respond answers req in its transaction. lines are more header fields,

@@ -54,9 +54,11 @@ type origin struct {
 // after that the call is an actor and Accept has its leg.
 func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, o origin) {
 	var offer *sdp.Session
+	var sess session
 	if len(req.Body()) > 0 {
 		var err error
-		if offer, err = sdp.Parse(req.Body()); err != nil || !sdp.CanAnswer(offer) {
+		terms := sess.terms(e.policy(o, source(req)))
+		if offer, err = sdp.Parse(req.Body()); err != nil || !sdp.CanAnswer(offer, terms) {
 			respond(req, tx, 488, newTag(), nil)
 			return
 		}
@@ -66,11 +68,12 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, o origin) {
 		return
 	}
 	c := e.newCall(get(req, "call-id"), false)
-	c.origin = o
+	c.origin, c.sess = o, sess
 	c.caller, c.dialled = callerOf(req, o.trunk), numberOf(req.Recipient.String())
 	if o.trunk != nil {
 		c.dialled = o.trunk.Numbers.read(c.dialled, o.trunk.Country)
 	}
+	c.inviteSeq = req.CSeq().SeqNo
 	c.branch, _ = req.Via().Params.Get("branch")
 	c.d = uas(req, c.tag)
 	c.d.fixed = o.trunk == nil

@@ -44,6 +44,7 @@ type dialOut struct {
 	answer   []byte            // to the offer in the 2xx
 	reliable map[string]uint32 // RSeq last acted on, by tag (RFC 3262)
 	interval bool              // a longer session interval was asked for once
+	plain    bool              // encrypted audio was refused once
 	declined map[string]bool   // answers too many, by tag
 	giveUp   *time.Timer
 }
@@ -87,7 +88,7 @@ func (c *Call) beginDial() {
 	c.d.local = from + ";tag=" + c.tag
 	c.d.remote = "<" + c.d.target + ">"
 	if c.origin.trunk == nil || !c.origin.trunk.LateOffer {
-		o.body = c.sess.offer(c)
+		o.body = c.sess.offer(c, c.offered())
 	}
 	c.timer.interval = t.Session
 	o.began = time.Now()
@@ -110,7 +111,7 @@ func (c *Call) inviteAnswer(seq uint32, res *sip.Response, err error) {
 	switch {
 	case seq != c.dial.seq:
 		return // of an INVITE before the challenge
-	case err != nil && c.dial.branch.to.tcp && !c.dial.heard && !c.dial.narrow && c.origin.trunk != nil && !c.origin.trunk.TCP:
+	case err != nil && c.dial.branch.to.tcp && !c.dial.branch.to.tls && !c.dial.heard && !c.dial.narrow && c.origin.trunk != nil && !c.origin.trunk.TCP:
 		c.dial.narrow, c.dial.branch.to.tcp = true, false // RFC 3261 18.1.1: no TCP there after all
 		c.sendInvite(nil)
 	case err != nil:
@@ -258,6 +259,11 @@ func (c *Call) refused(res *sip.Response) {
 	}
 	if line := c.authorize(res, o.req, o.branch.to); line != "" {
 		c.sendInvite([]string{line})
+		return
+	}
+	if c.refusesKeys(res.StatusCode) {
+		o.tried = 0 // it may ask for the password again
+		c.sendInvite(nil)
 		return
 	}
 	end := &leg.EndError{Cause: causeOf(res.StatusCode)}

@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 type PhoneConfig struct {
 	Server   string // host:port of the desk, or of any SIP server
 	TCP      bool   // speak TCP instead of UDP
+	TLS      bool   // speak TLS; the server's certificate must be for its name and from RootsFile
+	Roots    string // PEM file of trusted issuers; "" is the system's
+	Secure   bool   // take and place calls with encrypted audio only
 	Listen   string // host:port to listen on, like 127.0.0.1:0
 	Username string // what it registers as
 	Secret   string // its password, shown to Server and Realm alone
@@ -55,13 +59,15 @@ func NewPhone(cfg PhoneConfig) (_ *Phone, err error) {
 		cfg.Realm = "sotto"
 	}
 	p := &Phone{user: cfg.Username, calls: make(chan leg.Leg, 16)}
+	name, _, _ := net.SplitHostPort(cfg.Server)
 	c := Config{
 		UDP: cfg.Listen, Media: cfg.Media, Timers: cfg.Timers, Log: cfg.Log, Accept: p.take,
 		Trunks: []Trunk{{
 			Name: phoneServer, Sources: []string{at.Addr().String()},
-			Address: at.String(), TCP: cfg.TCP,
+			Address: at.String(), TCP: cfg.TCP, TLS: cfg.TLS, RootsFile: cfg.Roots, SecureMedia: cfg.Secure,
 		}},
 	}
+	c.Trunks[0].ServerName = name
 	if cfg.TCP {
 		c.UDP, c.TCP = "", cfg.Listen
 	}

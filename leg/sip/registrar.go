@@ -22,7 +22,8 @@ const maxContacts = 8
 type Contact struct {
 	URI     string         // as the telephone wrote it
 	From    netip.AddrPort // where it registered from, and where its calls go
-	TCP     bool
+	TCP     bool           // over a connection of any kind, which does not outlive us
+	TLS     bool           // over TLS
 	CallID  string
 	Seq     uint32
 	Expires time.Time
@@ -129,7 +130,7 @@ func (r *registrar) branches(device sotto.DeviceID) []branch {
 	var l []branch
 	for _, b := range r.devices[device] {
 		if b.Expires.After(now) {
-			l = append(l, branch{uri: b.URI, to: hop{b.From, b.TCP}, fixed: true})
+			l = append(l, branch{uri: b.URI, to: hop{b.From, b.TCP, b.TLS}, fixed: true})
 		}
 	}
 	return l
@@ -205,7 +206,7 @@ func (r *registrar) merge(req *sip.Request, device sotto.DeviceID, now time.Time
 			return nil, 400, false
 		}
 		u, err := message.ParseURI(a.URI)
-		if err != nil || u.Scheme != "sip" || strings.Contains(a.URI, "?") {
+		if err != nil || u.Scheme != "sip" && (u.Scheme != "sips" || !source(req).tls) || strings.Contains(a.URI, "?") {
 			return nil, 400, false
 		}
 		life, status := r.life(req, a)
@@ -246,7 +247,7 @@ func (r *registrar) life(req *sip.Request, a message.Address) (time.Duration, in
 func bind(l []Contact, req *sip.Request, uri string, life time.Duration, now time.Time) ([]Contact, int) {
 	h := source(req)
 	b := Contact{
-		URI: uri, From: h.addr, TCP: h.tcp, CallID: get(req, "call-id"),
+		URI: uri, From: h.addr, TCP: h.tcp, TLS: h.tls, CallID: get(req, "call-id"),
 		Seq: req.CSeq().SeqNo, Expires: now.Add(life),
 	}
 	for i := range l {

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	crand "crypto/rand"
 	"errors"
 	"math/rand/v2"
 	"net/netip"
@@ -22,19 +23,48 @@ import (
 type session struct {
 	id      uint64
 	version uint64
-	last    []byte // the last description we sent
+	last    []byte       // the last description we sent
+	policy  sdp.Policy   // what last says about encryption
+	crypto  []sdp.Crypto // our keys, one for each suite
 	stream  sdp.Stream
 	agreed  bool
 }
 
 // local is our side of the next description. Its version goes up: whoever
 // compares sees that something may have changed.
-func (s *session) local(c *Call) sdp.Local {
+func (s *session) local(c *Call, p sdp.Policy) sdp.Local {
 	if s.id == 0 {
 		s.id = uint64(rand.Uint32()) + 1
 	}
 	s.version++
-	return sdp.Local{Addr: c.audioHere(), ID: s.id, Version: s.version}
+	l := s.terms(p)
+	l.Addr, l.ID, l.Version = c.audioHere(), s.id, s.version
+	return l
+}
+
+// terms are what we agree to. Our keys are the same for the whole call: a
+// description that repeats them changes nothing.
+func (s *session) terms(p sdp.Policy) sdp.Local {
+	if p != sdp.Plain && s.crypto == nil {
+		for _, suite := range []media.Suite{media.GCM128, media.CM128SHA80, media.CM128SHA32} {
+			b := make([]byte, suite.KeyLen())
+			crand.Read(b)
+			s.crypto = append(s.crypto, sdp.Crypto{Suite: suite, Key: string(b)})
+		}
+	}
+	return sdp.Local{Secure: p, Crypto: s.crypto}
+}
+
+// policy is whether the audio of a call is to be encrypted: never where the
+// keys would travel in the clear, unless the trunk says so.
+func (e *Endpoint) policy(o origin, peer hop) sdp.Policy {
+	switch {
+	case o.trunk != nil && o.trunk.SecureMedia, o.trunk == nil && e.cfg.SecurePhones:
+		return sdp.Required
+	case peer.tls:
+		return sdp.Opportunistic
+	}
+	return sdp.Plain
 }
 
 // audioHere is where our audio lives; the discard port without an engine.
@@ -45,30 +75,59 @@ func (c *Call) audioHere() netip.AddrPort {
 	return netip.AddrPortFrom(c.e.localHost(c.d.peer), 9)
 }
 
+// offered is how we offer our audio: encrypted if it may be. Who refuses that
+// and need not take it is asked again.
+func (c *Call) offered() sdp.Policy {
+	p := c.e.policy(c.origin, c.d.peer)
+	switch {
+	case p != sdp.Opportunistic:
+		return p
+	case c.dial.plain:
+		return sdp.Plain
+	}
+	return sdp.Required
+}
+
+// refusesKeys reports whether a final answer of this status may have been for
+// the encryption we offered, which need not be, and makes a plain offer.
+func (c *Call) refusesKeys(status int) bool {
+	o := c.dial
+	if status != 488 && status != 415 && status != 606 || o.plain || o.body == nil ||
+		c.e.policy(c.origin, c.d.peer) != sdp.Opportunistic {
+		return false
+	}
+	o.plain = true
+	o.body = c.sess.offer(c, c.offered())
+	return true
+}
+
 // respond answers an offer, or makes one when there was none (late is true:
 // the answer comes with the ACK).
 func (s *session) respond(c *Call, offer []byte) (body []byte, late bool, err error) {
 	if len(offer) == 0 {
-		return s.offer(c), true, nil
+		return s.offer(c, c.e.policy(c.origin, c.d.peer)), true, nil
 	}
 	o, err := sdp.Parse(offer)
 	if err != nil {
 		return nil, false, err
 	}
-	body, st, err := sdp.Answer(o, s.local(c))
+	body, st, err := sdp.Answer(o, s.local(c, c.e.policy(c.origin, c.d.peer)))
 	if err != nil {
 		return nil, false, err
 	}
 	if err := s.connect(c, st); err != nil {
 		return nil, false, err
 	}
-	s.last = body
+	s.last, s.policy = body, sdp.Plain
+	if st.Keys != (media.Keys{}) {
+		s.policy = sdp.Required
+	}
 	return body, false, nil
 }
 
 // offer makes an offer of ours.
-func (s *session) offer(c *Call) []byte {
-	s.last = sdp.Offer(s.local(c))
+func (s *session) offer(c *Call, p sdp.Policy) []byte {
+	s.last, s.policy = sdp.Offer(s.local(c, p)), p
 	return s.last
 }
 
@@ -81,7 +140,7 @@ func (s *session) accepted(c *Call, answer []byte) error {
 	if err != nil {
 		return err
 	}
-	st, err := sdp.Accept(a, sdp.SendRecv)
+	st, err := sdp.Accept(a, s.terms(s.policy))
 	if err != nil {
 		return err
 	}
@@ -101,7 +160,7 @@ func (s *session) connect(c *Call, st sdp.Stream) error {
 		r := media.Remote{
 			Addr: st.Remote, Law: st.Law, PayloadType: st.Payload,
 			Ptime: time.Duration(st.Ptime) * time.Millisecond, Signal: c.d.peer.addr.Addr(),
-			Send: st.Direction.Sends(), Receive: st.Direction.Receives(),
+			Send: st.Direction.Sends(), Receive: st.Direction.Receives(), Keys: st.Keys,
 		}
 		if st.HasEvents {
 			r.EventType = st.Events
@@ -111,6 +170,7 @@ func (s *session) connect(c *Call, st sdp.Stream) error {
 		}
 	}
 	s.stream, s.agreed = st, true
+	c.encrypted.Store(st.Keys != (media.Keys{}))
 	if !was {
 		c.audible = time.Now()
 	}

@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -10,9 +11,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"sotto"
+	"sotto/leg/sip/certificate"
 )
 
 // Trunk is one carrier.
@@ -27,6 +31,19 @@ type Trunk struct {
 	Address string
 	// TCP sends over TCP instead of UDP.
 	TCP bool
+	// TLS sends over TLS instead. The carrier's certificate must be for the
+	// host of Address, or for ServerName if that is given, and from an issuer
+	// that the system, or RootsFile, trusts; or it must be the one of
+	// Fingerprint (SHA-256, hexadecimal), and then nothing else counts.
+	TLS         bool
+	ServerName  string
+	RootsFile   string
+	Fingerprint string
+	// SecureMedia encrypts the audio of every call (SRTP) and refuses calls
+	// without (488), whatever the signalling: the keys travel in it, so say it
+	// without TLS only where nobody reads along. Without SecureMedia audio is
+	// encrypted over TLS if the carrier does it too.
+	SecureMedia bool
 	// Domain is the host in our From and in the number we dial; "" is
 	// Address's host.
 	Domain string
@@ -77,6 +94,35 @@ type trunk struct {
 	prefixes []netip.Prefix
 	secret   string
 	pulse
+	client  *tls.Config                    // of a TLS trunk
+	dialing sync.Mutex                     // held while a connection is opened
+	at      atomic.Pointer[netip.AddrPort] // where its calls went last
+}
+
+// identify reads what the carrier's certificate must be.
+func (t *trunk) identify(own *certificate.Own) (err error) {
+	if !t.TLS || t.Address == "" {
+		return nil
+	}
+	p := certificate.Peer{Name: t.ServerName, Fingerprint: t.Fingerprint, RootsFile: t.RootsFile}
+	if p.Name == "" {
+		p.Name, _, _ = net.SplitHostPort(t.Address)
+	}
+	t.client, err = p.Client(own)
+	return err
+}
+
+// trunkBehind is the TLS trunk that a is an address of.
+func (e *Endpoint) trunkBehind(a netip.AddrPort) *trunk {
+	for _, t := range e.trunks {
+		if at := t.at.Load(); t.client != nil && at != nil && *at == a {
+			return t
+		}
+	}
+	if t := e.trunkOf(a.Addr()); t != nil && t.client != nil {
+		return t
+	}
+	return nil
 }
 
 func readTrunks(l []Trunk) ([]*trunk, error) {
@@ -158,7 +204,10 @@ func (t *trunk) hop(ctx context.Context) (hop, error) {
 		return hop{}, sotto.Fail(sotto.Conflict, "This trunk takes calls and places none.")
 	}
 	a, err := resolve(ctx, t.Address)
-	return hop{addr: a, tcp: t.TCP}, err
+	if err == nil {
+		t.at.Store(&a)
+	}
+	return hop{addr: a, tcp: t.TCP || t.TLS, tls: t.TLS}, err
 }
 
 // resolve finds the address behind host:port.

@@ -2,11 +2,14 @@ package sip
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -37,7 +40,7 @@ func quiet() {
 // listen binds the sockets and starts the library's transports and
 // transactions on them.
 func (e *Endpoint) listen() (err error) {
-	if e.cfg.UDP == "" && e.cfg.TCP == "" {
+	if e.cfg.UDP == "" && e.cfg.TCP == "" && e.cfg.TLS == "" && e.cfg.WS == "" && e.cfg.WSS == "" {
 		return sotto.FailField("sip", "Give an address to listen on for SIP, like 0.0.0.0:5060.")
 	}
 	quiet()
@@ -47,11 +50,35 @@ func (e *Endpoint) listen() (err error) {
 		sip.WithTransportLayerReadFilter(e.filterUDP),
 		sip.WithTransportLayerTransports(sip.TransportsConfig{
 			TCP: &sip.TransportTCP{WriteTimeout: writeTimeout, DialerCreate: e.dialer},
+			TLS: &sip.TransportTLS{TransportTCP: &sip.TransportTCP{WriteTimeout: writeTimeout, DialerCreate: noDialer}},
 		}))
 	e.txs = sip.NewTransactionLayer(e.tp,
 		sip.WithTransactionLayerLogger(none),
 		sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}))
 	e.txs.OnRequest(e.receive)
+	if err := e.bind(); err != nil {
+		e.unbind()
+		return err
+	}
+	for _, d := range e.doors {
+		e.readers.Go(d.open)
+	}
+	e.readers.Go(func() { e.tp.ServeTCP(e.clear) })
+	e.readers.Go(func() { e.tp.ServeTLS(e.secure) })
+	if e.udp != nil {
+		// Whoever sends before the reader runs finds our socket too, and not a
+		// new one of the library's.
+		at := e.udp.LocalAddr().String()
+		e.tp.Pool("UDP").Add(at, &sip.UDPConnection{PacketConn: e.udp, PacketAddr: at, Listener: true})
+		e.readers.Go(func() { e.tp.ServeUDP(e.udp) })
+	}
+	return nil
+}
+
+// bind opens the sockets of the configuration.
+func (e *Endpoint) bind() (err error) {
+	nowhere := &net.TCPAddr{IP: net.IPv4zero}
+	e.clear, e.secure = newPorch(nowhere), newPorch(nowhere)
 	if e.cfg.UDP != "" {
 		a, err := net.ResolveUDPAddr("udp", e.cfg.UDP)
 		if err != nil {
@@ -62,23 +89,52 @@ func (e *Endpoint) listen() (err error) {
 		}
 		e.udp.SetReadBuffer(4 << 20) // a burst of calls waits here; the system may grant less
 	}
-	if e.cfg.TCP != "" {
-		if e.tcp, err = net.Listen("tcp", e.cfg.TCP); err != nil {
-			if e.udp != nil {
-				e.udp.Close()
-			}
-			return sotto.FailCause(sotto.Busy, "The TCP address for SIP cannot be bound: it is in use or not ours.", err)
-		}
-		e.readers.Go(func() { e.tp.ServeTCP(doorman{e.tcp, e}) })
+	var closed *tls.Config
+	if e.own != nil {
+		closed = e.own.Server()
+	} else if e.cfg.TLS != "" || e.cfg.WSS != "" {
+		return sotto.FailField("sip.certificate", "To listen over TLS or WSS, name the files of a certificate and its key.")
 	}
-	if e.udp != nil {
-		// Whoever sends before the reader runs finds our socket too, and not a
-		// new one of the library's.
-		at := e.udp.LocalAddr().String()
-		e.tp.Pool("UDP").Add(at, &sip.UDPConnection{PacketConn: e.udp, PacketAddr: at, Listener: true})
-		e.readers.Go(func() { e.tp.ServeUDP(e.udp) })
+	for _, o := range []struct {
+		name, at string
+		tls      *tls.Config
+		ws       bool
+		l        *net.Listener
+	}{
+		{"TCP", e.cfg.TCP, nil, false, &e.tcp}, {"TLS", e.cfg.TLS, closed, false, &e.tls},
+		{"WS", e.cfg.WS, nil, true, &e.ws}, {"WSS", e.cfg.WSS, closed, true, &e.wss},
+	} {
+		if o.at == "" {
+			continue
+		}
+		if *o.l, err = net.Listen("tcp", o.at); err != nil {
+			return sotto.FailCause(sotto.Busy, "The "+o.name+" address for SIP cannot be bound: it is in use or not ours.", err)
+		}
+		d := door{Listener: *o.l, e: e, tls: o.tls, ws: o.ws, into: e.clear}
+		if o.tls != nil {
+			d.into = e.secure
+		}
+		e.doors = append(e.doors, d)
 	}
 	return nil
+}
+
+// unbind closes the sockets; nothing comes in any more.
+func (e *Endpoint) unbind() {
+	if e.udp != nil {
+		e.udp.Close()
+	}
+	for _, d := range e.doors {
+		d.Close()
+	}
+	e.clear.Close()
+	e.secure.Close()
+}
+
+// noDialer makes no connection: those over TLS are made by reach, which knows
+// whom to expect.
+func noDialer(net.Addr) net.Dialer {
+	return net.Dialer{Control: func(string, string, syscall.RawConn) error { return errGone }}
 }
 
 // noNames is a resolver that asks nobody: we give the library addresses, and
@@ -177,10 +233,7 @@ func (e *Endpoint) checked(req *sip.Request, tx *sip.ServerTx) bool {
 	if !h.tcp {
 		return true
 	}
-	e.mu.Lock()
-	seen := e.byAddr[h.addr] != nil
-	e.mu.Unlock()
-	if seen {
+	if e.streamAt(h) != nil {
 		return true
 	}
 	_, refusal := message.Parse([]byte(req.String()))
@@ -290,6 +343,7 @@ func (e *Endpoint) address(req *sip.Request, h hop, via *sip.ViaHeader) {
 	req.PrependHeader(via)
 	req.SetTransport(h.network())
 	req.SetDestination(h.addr.String())
+	e.reach(h)
 	if !h.tcp && e.udp != nil {
 		a := e.udp.LocalAddr().(*net.UDPAddr)
 		req.Laddr = sip.Addr{IP: a.IP, Port: a.Port, Zone: a.Zone} // our one socket
@@ -326,7 +380,7 @@ func finish(req *sip.Request, lines []string, body []byte) {
 // via makes the Via of a request that leaves on h.
 func (e *Endpoint) via(h hop, branch string) *sip.ViaHeader {
 	v := &sip.ViaHeader{
-		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: h.network(),
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: e.transport(h),
 		Host: e.localHost(h).String(), Port: int(e.localPort(h)),
 	}
 	v.Params.Add("branch", branch)
@@ -340,9 +394,42 @@ func (e *Endpoint) via(h hop, branch string) *sip.ViaHeader {
 func (e *Endpoint) contact(h hop) string {
 	s := "<sip:" + net.JoinHostPort(e.localHost(h).String(), strconv.Itoa(int(e.localPort(h))))
 	if h.tcp {
-		s += ";transport=tcp"
+		s += ";transport=" + strings.ToLower(e.transport(h))
 	}
 	return s + ">"
+}
+
+// transport is the name of the way to h in Via.
+func (e *Endpoint) transport(h hop) string {
+	if s := e.streamAt(h); s != nil {
+		return s.transport()
+	}
+	return h.network()
+}
+
+// listenerFor is our own end of the way to h.
+func (e *Endpoint) listenerFor(h hop) netip.AddrPort {
+	bound := e.Addr()
+	if h.tcp || !bound.IsValid() {
+		bound = e.AddrTCP()
+	}
+	switch e.transport(h) {
+	case "TLS":
+		bound = e.AddrTLS()
+	case "WS":
+		bound = e.AddrWS()
+	case "WSS":
+		bound = e.AddrWSS()
+	}
+	if bound.IsValid() {
+		return bound
+	}
+	if s := e.streamAt(h); s != nil { // we called and take no calls that way
+		if a, ok := s.LocalAddr().(*net.TCPAddr); ok {
+			return unmap(a.AddrPort())
+		}
+	}
+	return e.Addr()
 }
 
 // localHost is our address as a peer at h should see it.
@@ -350,22 +437,15 @@ func (e *Endpoint) localHost(h hop) netip.Addr {
 	if e.cfg.Advertise.IsValid() {
 		return e.cfg.Advertise
 	}
-	bound := e.Addr()
-	if h.tcp && e.tcp != nil || e.udp == nil {
-		bound = e.AddrTCP()
-	}
-	if bound.Addr().IsValid() && !bound.Addr().IsUnspecified() {
-		return bound.Addr()
+	if a := e.listenerFor(h).Addr(); a.IsValid() && !a.IsUnspecified() {
+		return a
 	}
 	return e.route(h.addr.Addr())
 }
 
 // localPort is the port on which peers reach us.
 func (e *Endpoint) localPort(h hop) uint16 {
-	if h.tcp && e.tcp != nil || e.udp == nil {
-		return e.AddrTCP().Port()
-	}
-	return e.Addr().Port()
+	return e.listenerFor(h).Port()
 }
 
 // route asks the system from which of our addresses packets to a leave.

@@ -108,6 +108,11 @@ type Message struct {
 // IsRequest reports whether m is a request.
 func (m *Message) IsRequest() bool { return m.Status == 0 }
 
+// Secure reports whether the request is for a sips: URI.
+func (m *Message) Secure() bool {
+	return len(m.URI) > 5 && strings.EqualFold(m.URI[:5], "sips:")
+}
+
 // Get returns the first value of f, or "".
 func (m *Message) Get(f Field) string {
 	for i := range m.Headers {

@@ -180,6 +180,25 @@ func (m *Message) readRest() {
 	}
 }
 
+// Whole cuts b, which Parse has let pass, to one message with its length, as a
+// stream must have it: on a WebSocket the frame says where a message ends
+// (RFC 7118 5.3).
+func Whole(b []byte) []byte {
+	b = bytes.TrimLeft(b, "\r\n")
+	i := bytes.Index(b, []byte("\r\n\r\n"))
+	if i < 0 {
+		return nil
+	}
+	head, body := b[:i+2], b[i+4:]
+	if n, ok := contentLength(head); ok {
+		return b[:i+4+min(n, len(body))]
+	}
+	out := append(make([]byte, 0, len(b)+32), head...)
+	out = append(out, "Content-Length: "...)
+	out = strconv.AppendInt(out, int64(len(body)), 10)
+	return append(append(out, "\r\n\r\n"...), body...)
+}
+
 // ErrFraming means that the next message on a stream cannot be found: answer
 // what can be answered and close the connection.
 var ErrFraming = errors.New("message: the stream has no message boundary")

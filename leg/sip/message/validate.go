@@ -146,7 +146,7 @@ func (m *Message) checkMeaning() *Refusal {
 	}
 	scheme, rest, _ := strings.Cut(m.URI, ":")
 	switch strings.ToLower(scheme) {
-	case "sip":
+	case "sip", "sips":
 		if strings.Contains(rest[strings.LastIndexByte(rest, '@')+1:], "?") {
 			return refuse(400) // header fields are not allowed here (RFC 3261 19.1.1)
 		}

@@ -23,6 +23,8 @@ type Local struct {
 	ID        uint64         // the same for all descriptions of a call
 	Version   uint64         // one more for each description that differs
 	Direction Direction      // what we want; "" is SendRecv
+	Secure    Policy         // whether the audio is to be encrypted
+	Crypto    []Crypto       // our keys, the best suite first, unless Secure is Plain
 }
 
 // Stream is what both sides agreed.
@@ -34,26 +36,21 @@ type Stream struct {
 	HasEvents bool
 	Ptime     int       // milliseconds the peer wants in a packet; 20 when it did not say
 	Direction Direction // ours: Sends when we may send, Receives when the peer sends
+	Keys      media.Keys
+
+	tag int // of the peer's a=crypto line that was chosen
 }
 
 // Answer chooses from the peer's offer and writes our answer. It takes the
-// first audio stream it can do, in the offerer's order of codecs, and refuses
-// the others with port 0 (RFC 3264 6). It fails with ErrNoCommon.
+// first audio stream it can do, an encrypted one before the others, in the
+// offerer's order of codecs, and refuses the others with port 0 (RFC 3264 6).
+// It fails with ErrNoCommon.
 func Answer(offer *Session, l Local) ([]byte, Stream, error) {
-	var chosen *Media
-	var st Stream
-	at := -1
-	for i := range offer.Media {
-		m := &offer.Media[i]
-		if s, ok := agree(m); ok {
-			chosen, st, at = m, s, i
-			break
-		}
-	}
-	if chosen == nil {
+	st, at := choose(offer, &l)
+	if at < 0 {
 		return nil, Stream{}, ErrNoCommon
 	}
-	st.Direction = answerDirection(chosen, l.Direction)
+	st.Direction = answerDirection(&offer.Media[at], l.Direction)
 	var b strings.Builder
 	head(&b, l)
 	for i, m := range offer.Media {
@@ -70,19 +67,44 @@ func Answer(offer *Session, l Local) ([]byte, Stream, error) {
 		if st.HasEvents {
 			eventLines(&b, st.Events)
 		}
+		if st.Keys != (media.Keys{}) {
+			b.WriteString(Crypto{Suite: st.Keys.Suite, Key: st.Keys.Out}.line(st.tag)) // RFC 4568 5.1.2
+		}
 		tail(&b, st.Direction)
 	}
 	return []byte(b.String()), st, nil
 }
 
-// Offer writes our offer: both G.711 laws and telephone events.
+// choose finds the stream of an offer that we take; -1 when there is none.
+func choose(offer *Session, l *Local) (st Stream, at int) {
+	at = -1
+	for i := range offer.Media {
+		s, ok := agree(&offer.Media[i], l)
+		if ok && (at < 0 || st.Keys == (media.Keys{}) && s.Keys != (media.Keys{})) {
+			st, at = s, i
+		}
+	}
+	return st, at
+}
+
+// Offer writes our offer: both G.711 laws and telephone events, with a key for
+// each suite if the audio may be encrypted.
 func Offer(l Local) []byte {
 	var b strings.Builder
 	head(&b, l)
-	fmt.Fprintf(&b, "m=audio %d RTP/AVP %d %d %d\r\n", l.Addr.Port(), media.Mulaw, media.Alaw, offeredEvents)
+	proto := "RTP/AVP"
+	if l.Secure == Required {
+		proto = "RTP/SAVP"
+	}
+	fmt.Fprintf(&b, "m=audio %d %s %d %d %d\r\n", l.Addr.Port(), proto, media.Mulaw, media.Alaw, offeredEvents)
 	codecLine(&b, uint8(media.Mulaw), media.Mulaw)
 	codecLine(&b, uint8(media.Alaw), media.Alaw)
 	eventLines(&b, offeredEvents)
+	if l.Secure != Plain {
+		for i, c := range l.Crypto {
+			b.WriteString(c.line(i + 1))
+		}
+	}
 	dir := l.Direction
 	if dir == "" {
 		dir = SendRecv
@@ -91,35 +113,33 @@ func Offer(l Local) []byte {
 	return []byte(b.String())
 }
 
-// Accept reads the peer's answer to an Offer of ours (RFC 3264 7). want is
-// the direction that the offer asked for.
-func Accept(answer *Session, want Direction) (Stream, error) {
-	for i := range answer.Media {
-		m := &answer.Media[i]
-		if st, ok := agree(m); ok {
-			st.Direction = answerDirection(m, want)
-			return st, nil
-		}
+// Accept reads the peer's answer to an Offer of ours (RFC 3264 7). l is what
+// the offer was made from.
+func Accept(answer *Session, l Local) (Stream, error) {
+	st, at := choose(answer, &l)
+	if at < 0 {
+		return Stream{}, ErrNoCommon
 	}
-	return Stream{}, ErrNoCommon
+	st.Direction = answerDirection(&answer.Media[at], l.Direction)
+	return st, nil
 }
 
 // CanAnswer reports whether Answer would find something in offer.
-func CanAnswer(offer *Session) bool {
-	for i := range offer.Media {
-		if _, ok := agree(&offer.Media[i]); ok {
-			return true
-		}
-	}
-	return false
+func CanAnswer(offer *Session, l Local) bool {
+	_, at := choose(offer, &l)
+	return at >= 0
 }
 
 // agree finds what we can do with one stream.
-func agree(m *Media) (Stream, bool) {
-	if m.Kind != "audio" || m.Port == 0 || m.Proto != "RTP/AVP" && m.Proto != "RTP/AVPF" {
+func agree(m *Media, l *Local) (Stream, bool) {
+	if m.Kind != "audio" || m.Port == 0 {
 		return Stream{}, false
 	}
-	st := Stream{Remote: netip.AddrPortFrom(m.Addr, m.Port), Ptime: m.Ptime}
+	keys, tag, ok := m.secured(l)
+	if !ok {
+		return Stream{}, false
+	}
+	st := Stream{Remote: netip.AddrPortFrom(m.Addr, m.Port), Ptime: m.Ptime, Keys: keys, tag: tag}
 	if st.Ptime == 0 {
 		st.Ptime = 20 // RFC 3551 4.5
 	}

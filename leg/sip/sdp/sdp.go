@@ -61,6 +61,7 @@ type Media struct {
 	Ptime     int // milliseconds in a packet, 0 when not said
 
 	rtpmap []mapping
+	crypto []Crypto
 }
 
 // mapping is one a=rtpmap line.
@@ -213,6 +214,10 @@ func (p *parser) attribute(v string) error {
 			p.cur.Ptime = n
 		} else {
 			p.ptime = n
+		}
+	case "crypto":
+		if c, ok := parseCrypto(val); ok && p.cur != nil && len(p.cur.crypto) < maxCrypto {
+			p.cur.crypto = append(p.cur.crypto, c)
 		}
 	case "rtpmap":
 		if p.cur == nil || len(p.cur.rtpmap) == maxFormat {

@@ -176,7 +176,7 @@ func (t *blend) send(w *worker, n int, now time.Duration) {
 // p.mu is held.
 func (p *Port) hearsKey(h *heard, now time.Duration) bool {
 	t := p.seat.blend
-	if t == nil || h.kind != kindEvent || p.remote.EventType == 0 || h.voice == nil || !slices.Contains(t.voices, h.voice) {
+	if t == nil || h.kind != kindEvent || h.private || p.remote.EventType == 0 || h.voice == nil || !slices.Contains(t.voices, h.voice) {
 		return false
 	}
 	if t.keyOf != h.voice && now < t.keyUntil {

@@ -34,9 +34,10 @@ const (
 	ReasonHeld          Reason = "held"            // the party is not to be heard now
 	ReasonEarTaken      Reason = "ear taken"       // the other party hears a prompt or digits now
 	ReasonDeaf          Reason = "deaf"            // the other party is not to hear now
-	ReasonNoEvents      Reason = "no events there" // the other party takes no telephone events
+	ReasonNoEvents      Reason = "no events there" // the other party takes no telephone events, or is not to have this one
 	ReasonForged        Reason = "forged"          // not encrypted with the party's key, or played again
 	ReasonUnheard       Reason = "not heard"       // nobody hears this of the party now
+	ReasonMuted         Reason = "muted"           // the party is muted here
 )
 
 // drop is a Reason as an index of the counters; 0 is "not dropped".
@@ -66,6 +67,7 @@ const (
 	dropNoEvents
 	dropForged
 	dropUnheard
+	dropMuted
 	dropCount
 )
 
@@ -75,7 +77,7 @@ func (d drop) reason() Reason {
 		ReasonShort, ReasonHuge, ReasonVersion, ReasonOverrun, ReasonPadding, ReasonEmpty,
 		ReasonRTCP, ReasonPayloadType, ReasonEvent, ReasonDuplicate, ReasonLate,
 		ReasonForeignStream, ReasonFlood, ReasonHeld, ReasonEarTaken, ReasonDeaf, ReasonNoEvents, ReasonForged,
-		ReasonUnheard}
+		ReasonUnheard, ReasonMuted}
 	return names[d]
 }
 

@@ -39,6 +39,8 @@ type Port struct {
 	keys      keyReader
 	out       sender
 	seat      seat
+	muted     bool
+	guard     *guard // nil unless the party's keys are private
 	taps      []*tap // replaced, never changed: the readers hold on to it
 	prompt    *prompt
 	typing    *typing

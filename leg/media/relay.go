@@ -113,6 +113,7 @@ type heard struct {
 	event     event
 	listeners []*Port
 	voice     *voice
+	private   bool // a key that is not for others
 	taps      []*tap
 }
 
@@ -190,10 +191,21 @@ func (p *Port) understand(pkt *packet, h *heard, now time.Duration) drop {
 		if d, ok := p.keys.read(h.event, pkt, now); ok {
 			p.press(d)
 		}
+		h.private = p.guard != nil
+		if p.muted {
+			return dropMuted
+		}
 		return kept
 	}
 	if h.place, ok = p.in.locate(pkt, now); !ok {
 		return dropLate
+	}
+	if p.muted {
+		return dropMuted
+	}
+	if p.guard != nil {
+		law := h.kind.law()
+		p.guard.pass(pkt.payload, law, p.e.linear.decode(law), p.keys.begun && now-p.keys.at < keyHold)
 	}
 	h.taps = p.taps
 	return kept
@@ -221,7 +233,7 @@ func (p *Port) relay(w *worker, pkt *packet, h *heard, from *Port, now time.Dura
 		return dropPayloadType
 	case kindEvent:
 		span, pt = int(h.event.duration), p.remote.EventType
-		if pt == 0 {
+		if pt == 0 || h.private {
 			p.out.skip(h.source, pkt.seq)
 			return dropNoEvents
 		}

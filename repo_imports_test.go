@@ -139,7 +139,8 @@ func libraries() map[string][]string {
 		"github.com/gobwas/ws":            {"leg/sip/websocket"},
 		"github.com/pion":                 {"leg/webrtc"},
 		"github.com/pion/srtp":            {"leg/media"}, // telephones' audio; browsers' comes with leg/webrtc
-		"github.com/pion/rtp":             {"leg/media"},
+		"github.com/pion/rtp":             {"leg/media", "leg/webrtc"},
+		"github.com/coder/websocket":      {"leg/webrtc"},
 		"github.com/pion/opus":            {"leg/media/audio"},
 		"github.com/hajimehoshi/go-mp3":   {"leg/media/audio"},
 		"github.com/prometheus":           {"obs"},
@@ -154,7 +155,7 @@ func libraries() map[string][]string {
 		"os/exec":                         {},
 		"gopkg.in/yaml.v3":                {"desk", "api"},
 		"golang.org/x/sys":                {"leg/media", "keyring", "blob", "receipt", "desk"},
-		"golang.org/x/time":               {"account", "api", "site", "leg/sip"},
+		"golang.org/x/time":               {"account", "api", "site", "leg/sip", "leg/webrtc"},
 	}
 }
 

@@ -90,3 +90,13 @@ func CauseOf(err error) Cause {
 	}
 	return Unreachable
 }
+
+// Absent is a leg whose party may drop out of the call and come back, as a
+// browser does that is reloaded. Its audio stays the same port meanwhile.
+type Absent interface {
+	Leg
+	// Away gets true when the party has dropped out: whoever talked to it
+	// should hear music. It gets false when the party is back, and nothing
+	// when the leg ends. Only the newest is kept for a reader who comes late.
+	Away() <-chan bool
+}

@@ -52,17 +52,6 @@ type Config struct {
 	DatabaseURL string `yaml:"-"`
 }
 
-// Trunk is one carrier.
-type Trunk struct {
-	Name         string   `yaml:"name"`
-	Addresses    []string `yaml:"addresses"`     // whose calls are this carrier's: IP addresses and networks
-	Address      string   `yaml:"address"`       // where calls through it are sent, host:port; "" takes calls only
-	TCP          bool     `yaml:"tcp"`           // send over TCP
-	Username     string   `yaml:"username"`      // for the carrier's challenges, shown to Address and Realm alone
-	PasswordFile string   `yaml:"password_file"` // holds the password in its first line
-	Realm        string   `yaml:"realm"`
-}
-
 // Recipient is somebody who has data of ours and must be told when it is
 // erased or corrected.
 type Recipient struct {
@@ -111,10 +100,8 @@ func (c Config) Check() error {
 	if c.Data == "" {
 		return sotto.FailField("data", "Say which folder to keep the data in.")
 	}
-	for _, t := range c.Trunks {
-		if t.Name == "" || len(t.Addresses) == 0 {
-			return sotto.FailField("trunks", "A trunk needs a name and at least one address.")
-		}
+	if err := checkTrunks(c.Trunks); err != nil {
+		return err
 	}
 	for _, r := range c.Recipients {
 		if r.Name == "" || !strings.HasPrefix(r.URL, "http") {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -101,6 +102,12 @@ func TestDeskRefusesRatherThanGuesses(t *testing.T) {
 			_, err := desk.Open(ctx, c)
 			return err
 		}, sotto.Invalid},
+		{"TrunksOfOneName", func() error {
+			c, k := made, desk.Trunk{Name: "x", Addresses: []string{"192.0.2.1"}}
+			c.Trunks = []desk.Trunk{k, k}
+			_, err := desk.Open(ctx, c)
+			return err
+		}, sotto.Invalid},
 	}
 	for _, tt := range tests {
 		if err := tt.do(); sotto.KindOf(err) != tt.want || sotto.SayOf(err) == "" {
@@ -138,5 +145,38 @@ func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The keys of a trunk stand in the manual as comments; each must be one that
+// the file may hold.
+func TestManualNamesEveryKeyOfATrunk(t *testing.T) {
+	manual, err := os.ReadFile("sotto.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "trunks:\n"
+	for l := range strings.Lines(string(manual)) {
+		if i := strings.Index(l, "   - name: carrier"); i == 1 || text != "trunks:\n" && strings.HasPrefix(l, "#     ") {
+			text += strings.TrimPrefix(l, "#")
+		} else if text != "trunks:\n" {
+			break
+		}
+	}
+	path := filepath.Join(t.TempDir(), "sotto.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := desk.LoadConfig(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Trunks) != 1 || c.Trunks[0].Address == "" {
+		t.Fatalf("trunks = %+v", c.Trunks)
+	}
+	for i, trunk := 0, reflect.TypeFor[desk.Trunk](); i < trunk.NumField(); i++ {
+		if key := trunk.Field(i).Tag.Get("yaml"); !strings.Contains(text, " "+key+":") {
+			t.Errorf("the manual has no key %s", key)
+		}
 	}
 }

@@ -90,7 +90,7 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 	defer close(open)
 	s.phone, err = sip.Open(sip.Config{
 		UDP: d.cfg.SIP, TCP: d.cfg.SIP, Advertise: advertise, Media: s.media, Trunks: d.cfg.sipTrunks(),
-		Phones: d.Agents, Clock: d.cfg.Clock, Log: d.log,
+		Phones: d.Agents, Clock: d.cfg.Clock, Log: d.log, Metrics: d.Metrics,
 		MD5Only: d.cfg.PhonesMD5Only,
 		Timers:  sip.Timers{MediaTimeout: time.Duration(d.cfg.MediaTimeout) * time.Second},
 		Accept: func(ctx context.Context, l leg.Leg) {
@@ -118,17 +118,6 @@ func (s *Server) openFlow(ctx context.Context) (err error) {
 		return err
 	}
 	return s.flow.Recover(ctx)
-}
-
-func (c Config) sipTrunks() []sip.Trunk {
-	var out []sip.Trunk
-	for _, t := range c.Trunks {
-		out = append(out, sip.Trunk{
-			Name: t.Name, Sources: t.Addresses, Address: t.Address, TCP: t.TCP,
-			Username: t.Username, PasswordFile: t.PasswordFile, Realm: t.Realm,
-		})
-	}
-	return out
 }
 
 func (s *Server) openWeb(context.Context) (err error) {

@@ -44,6 +44,8 @@ type Call struct {
 	encrypted   atomic.Bool            // the audio is, as agreed last
 	unconfirmed atomic.Int64           // CSeq of the 2xx that waits for its ACK, or noSeq
 
+	transfers atomic.Pointer[chan *leg.Transfer] // nil until somebody wants to know
+
 	endMu sync.Mutex
 	cause leg.Cause
 	ended chan struct{}
@@ -53,18 +55,19 @@ type Call struct {
 	phase     phase
 	sess      session
 	timer     sessionTimer
-	confirm   *confirm     // a 2xx of ours that has no ACK yet
-	waiters   []chan error // callers of Answer
-	invite    inviteIn     // a call to us: the INVITE we owe an answer
-	rel       *reliable    // a provisional answer of ours to be confirmed
-	dial      *dialOut     // a call of ours
-	asking    bool         // our re-INVITE is not answered
-	byeOwed   bool         // ended before the ACK: BYE when it comes
-	audible   time.Time    // since when the peer should be heard
-	watch     *time.Timer  // looks whether it is
-	updates   bool         // the peer takes UPDATE
-	withdrawn bool         // its CANCEL came before it
-	held      []held       // requests that came too early
+	confirm   *confirm      // a 2xx of ours that has no ACK yet
+	waiters   []chan error  // callers of Answer
+	invite    inviteIn      // a call to us: the INVITE we owe an answer
+	news      *subscription // of the newest REFER
+	rel       *reliable     // a provisional answer of ours to be confirmed
+	dial      *dialOut      // a call of ours
+	asking    bool          // our re-INVITE is not answered
+	byeOwed   bool          // ended before the ACK: BYE when it comes
+	audible   time.Time     // since when the peer should be heard
+	watch     *time.Timer   // looks whether it is
+	updates   bool          // the peer takes UPDATE
+	withdrawn bool          // its CANCEL came before it
+	held      []held        // requests that came too early
 }
 
 // noSeq is no CSeq number.

@@ -368,6 +368,8 @@ func (c *Call) act(req *sip.Request, tx *sip.ServerTx) {
 		c.update(req, tx)
 	case sip.PRACK:
 		c.prack(req, tx)
+	case sip.REFER:
+		c.refer(req, tx)
 	case sip.INFO:
 		c.info(req, tx)
 	case sip.OPTIONS:

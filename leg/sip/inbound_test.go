@@ -212,7 +212,7 @@ func TestRequestsOfADialogAreInOrder(t *testing.T) {
 	s.seq = 90
 	p.answer(415, s.say("INFO", "x", "Content-Type: text/plain"))
 	p.answer(200, s.say("OPTIONS", ""))
-	p.answer(405, s.say("REFER", "", "Refer-To: <sip:+8821000@example.com>"))
+	p.answer(603, s.say("REFER", "", "Refer-To: <sip:+8821000@example.com>"))
 	stranger := *s
 	stranger.tag = "somebody-else"
 	p.answer(481, stranger.say("BYE", ""))

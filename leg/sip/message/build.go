@@ -55,6 +55,8 @@ func ReasonOf(status int) string {
 		return "Loop Detected"
 	case 483:
 		return "Too Many Hops"
+	case 484:
+		return "Address Incomplete"
 	case 486:
 		return "Busy Here"
 	case 487:

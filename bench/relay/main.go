@@ -38,6 +38,7 @@ type config struct {
 	gather   time.Duration
 	serve    bool
 	stall    bool
+	heap     string
 }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -54,6 +55,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	f.BoolVar(&c.latch, "latch", false, "let sotto's parties be found by their packets (one socket each at first)")
 	f.DurationVar(&c.gather, "gather", 0, "how long sotto lets packets gather; 0 is its default, less is never")
 	f.BoolVar(&c.stall, "stall", true, "stop each engine for 400 ms and measure the delay one second later")
+	f.StringVar(&c.heap, "heap", "", "where sotto writes what it holds in memory at the end (pprof)")
 	f.BoolVar(&c.serve, "serve", false, "be the engine (used by the benchmark itself)")
 	if err := f.Parse(args); err != nil {
 		return 2
@@ -170,6 +172,7 @@ func measure(c config, name string, f *figures) (err error) {
 	}
 	stopped = true
 	f.said, err = r.stop()
+	f.said += fmt.Sprintf(" %d kB before the first call.", idle>>10)
 	return err
 }
 

@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
+	"runtime/pprof"
 	"sync/atomic"
 
 	"sotto/leg/media"
@@ -60,12 +62,18 @@ func serve(c config, in io.Reader, out io.Writer) error {
 	}
 	var counters []*counter
 	from, to := json.NewDecoder(in), json.NewEncoder(out)
+	if err := to.Encode(reply{}); err != nil { // everything is open: from here on it is the calls that cost
+		return err
+	}
 	for {
 		var r request
 		err = from.Decode(&r)
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF):
+			if err := profile(c.heap); err != nil {
+				return err
+			}
 			last := reply{Dropped: e.Stats().Dropped}
 			for _, c := range counters {
 				last.Frames += c.frames.Load()
@@ -107,6 +115,20 @@ func serve(c config, in io.Reader, out io.Writer) error {
 	}
 }
 
+// profile writes a heap profile to a file, if one is named.
+func profile(name string) (err error) {
+	if name == "" {
+		return nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	runtime.GC() // what the profile shows is as of the last collection
+	return pprof.WriteHeapProfile(f)
+}
+
 // ours drives our engine in a process of its own.
 type ours struct {
 	cmd  *exec.Cmd
@@ -120,7 +142,7 @@ func startOurs(c config) (*ours, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &ours{cmd: exec.Command(self, "-serve", "-sink", c.sink, fmt.Sprintf("-latch=%v", c.latch), "-gather", c.gather.String())}
+	o := &ours{cmd: exec.Command(self, "-serve", "-sink", c.sink, fmt.Sprintf("-latch=%v", c.latch), "-gather", c.gather.String(), "-heap", c.heap)}
 	o.cmd.Stderr = os.Stderr
 	if o.in, err = o.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -130,7 +152,10 @@ func startOurs(c config) (*ours, error) {
 		return nil, err
 	}
 	o.to, o.from = json.NewEncoder(o.in), json.NewDecoder(bufio.NewReader(out))
-	return o, o.cmd.Start()
+	if err := o.cmd.Start(); err != nil {
+		return nil, err
+	}
+	return o, o.from.Decode(new(reply))
 }
 
 func (o *ours) pid() int { return o.cmd.Process.Pid }

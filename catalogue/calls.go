@@ -140,6 +140,6 @@ func callback() Table {
 			col("source", "queue or api"), col("attempts", "how often the number was called"),
 			col("since_at", "since when the caller waits"), col("expires_at", "when it is given up"),
 		},
-		Indexes: []string{"callback_person", "callback_expiry"},
+		Indexes: []string{"callback_person", "callback_expiry", "callback_agent"},
 	}
 }

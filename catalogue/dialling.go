@@ -29,7 +29,7 @@ func dialling() []Table {
 				col("seconds", "how long the call lasted, or may last"),
 				col("cost_micros", "what it cost, or may cost, in millionths"),
 			},
-			Indexes: []string{"dial_attempt_day", "dial_attempt_open"},
+			Indexes: []string{"dial_attempt_day", "dial_attempt_open", "dial_attempt_agent"},
 		},
 	}
 }

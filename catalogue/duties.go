@@ -24,7 +24,7 @@ func duties() []Table {
 				proof("done_at", "when it was done", "requests[].done_at"),
 				proof("receipt_no", "the receipt that proves it", "requests[].receipt_no"),
 			},
-			Indexes: []string{"request_person"},
+			Indexes: []string{"request_person", "request_opener"},
 		},
 		{
 			Name: "erasure", Owner: "erasure", What: "one row for each erasure, of a person, a ticket or a recording, with the step it has reached",
@@ -43,7 +43,7 @@ func duties() []Table {
 				proof("receipt_no", "the receipt that proves it", "-: repeats the receipt"),
 				nobody("commitment", "SHA-256 over a random nonce that only the person was given and the person's addresses"),
 			},
-			Indexes: []string{"erasure_open", "erasure_person"},
+			Indexes: []string{"erasure_open", "erasure_person", "erasure_actor"},
 		},
 		{
 			Name: "erasure_key", Owner: "erasure", What: "one row for each key an erasure destroys; kept until the erasure is done", Parent: "erasure_id→erasure",
@@ -84,7 +84,7 @@ func duties() []Table {
 				{Name: "expires_at", Form: Plain, Whose: theirs, Why: "when it goes by itself", Basis: LegalDut, Keep: UntilExpiry, Export: "-: made by the export itself", Correct: Fact, Erase: Delete},
 				{Name: "size", Form: Plain, Whose: theirs, Why: "how many bytes", Basis: LegalDut, Keep: UntilExpiry, Export: "-: made by the export itself", Correct: Fact, Erase: Delete},
 			},
-			Indexes: []string{"export_person", "export_expiry"},
+			Indexes: []string{"export_person", "export_expiry", "export_requester"},
 		},
 		{
 			Name: "audit_entry", Owner: "audit", What: "one row for each look at or change of personal data; each holds the hash of the one before",

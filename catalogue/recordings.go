@@ -31,7 +31,7 @@ func recordings() []Table {
 				fact("deleted_at", "when the sound was deleted", "recordings[].deleted_at"),
 				{Name: "deleted_by", Form: Plain, Whose: []string{"caller", "deleter"}, Why: "who deleted it; NULL for automatic deletion", Basis: LegalDut, Keep: WithTicket, Export: "recordings[].deleted_by", Correct: Fact, Erase: Pseudonym},
 			},
-			Indexes: []string{"recording_call", "recording_ticket", "recording_due"},
+			Indexes: []string{"recording_call", "recording_ticket", "recording_due", "recording_deleter"},
 		},
 		{
 			Name: "track", Owner: "recording", What: "one row for each voice of a recording; the sound is a blob of class track", Parent: "recording_id→recording",

@@ -218,7 +218,7 @@ func lines() []Table {
 				{Name: "uploaded_by", Form: Plain, Whose: []string{"staff"}, Why: "who put it there", Basis: Interest, Keep: WithRow, Export: "greetings[].uploaded_by", Correct: Fact, Erase: Pseudonym},
 				nobody("replaced_at", "since when another sound is played; the old one is kept, because consent rests on it"),
 			},
-			Indexes: []string{"greeting_line"},
+			Indexes: []string{"greeting_line", "greeting_uploader"},
 		},
 	}
 }

@@ -43,7 +43,7 @@ func tickets() []Table {
 				fact("purge_at", "when it goes for good", "tickets[].purge_at"),
 				fact("previous_status", "what to restore it to", "tickets[].previous_status"),
 			},
-			Indexes: []string{"ticket_requester", "ticket_purge", "ticket_updated"},
+			Indexes: []string{"ticket_requester", "ticket_purge", "ticket_updated", "ticket_assignee", "ticket_submitter", "ticket_deleter"},
 		},
 		{
 			Name: "comment", Owner: "ticket", What: "one row for each thing said on a ticket", Parent: "ticket_id→ticket",
@@ -59,7 +59,7 @@ func tickets() []Table {
 				fact("created_at", "when it was said", "comments[].created_at"),
 				fact("redacted_at", "when something was blacked out in it", "comments[].redacted_at"),
 			},
-			Indexes: []string{"comment_ticket"},
+			Indexes: []string{"comment_ticket", "comment_author"},
 		},
 		{
 			Name: "attachment", Owner: "ticket", What: "one row for each file on a comment", Parent: "ticket_id→ticket",
@@ -89,7 +89,7 @@ func tickets() []Table {
 				fact("becomes", "a word of a closed list or a number, never a text", "events[].becomes"),
 				fact("object_id", "the comment, attachment or recording it is about", "events[].object_id"),
 			},
-			Indexes: []string{"ticket_event_ticket"},
+			Indexes: []string{"ticket_event_ticket", "ticket_event_actor"},
 		},
 		{
 			Name: "ticket_word", Owner: "ticket", What: "one row for each different word of a ticket, to find it by", Parent: "ticket_id→ticket",
@@ -111,7 +111,7 @@ func tickets() []Table {
 				{Name: "name", Form: Sealed, Whose: []string{"uploader"}, Why: "what its sender called it", Basis: Contract, Keep: UntilExpiry, Export: "uploads[].name", Correct: InPlace, Erase: DestroyKey},
 				nobody("content_type", "how to show it"), nobody("size", "how many bytes"), nobody("expires_at", "when it goes if nothing takes it"),
 			},
-			Indexes: []string{"upload_token"},
+			Indexes: []string{"upload_token", "upload_person"},
 		},
 	}
 }

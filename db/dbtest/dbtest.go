@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,7 +28,7 @@ func Each(t *testing.T, f func(t *testing.T, d *db.DB)) {
 func EachConfig(t *testing.T, clock sotto.Clock, f func(t *testing.T, cfg db.Config)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
-		f(t, db.Config{Path: filepath.Join(t.TempDir(), "sotto.db"), Create: true, Clock: clock})
+		f(t, db.Config{Path: file(t), Create: true, Clock: clock})
 	})
 	t.Run("postgres", func(t *testing.T) {
 		server := os.Getenv("SOTTO_TEST_POSTGRES")
@@ -58,13 +57,13 @@ func Open(t testing.TB, cfg db.Config) *db.DB {
 // SQLite opens a fresh SQLite database.
 func SQLite(t testing.TB) *db.DB {
 	t.Helper()
-	return Open(t, db.Config{Path: filepath.Join(t.TempDir(), "sotto.db"), Create: true, Clock: time.Now})
+	return Open(t, db.Config{Path: file(t), Create: true, Clock: time.Now})
 }
 
 var count atomic.Int64 // names databases apart within one test binary
 
-// Fresh makes an empty database on the server and drops it when the test
-// ends.
+// Fresh makes a database on the server that is migrated and has no row, and
+// drops it when the test ends.
 func Fresh(t testing.TB, server string) string {
 	t.Helper()
 	admin, err := sql.Open("pgx", server)
@@ -72,7 +71,7 @@ func Fresh(t testing.TB, server string) string {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("sotto_%d_%d_%s", os.Getpid(), count.Add(1), strings.ToLower(time.Now().Format("150405")))
-	if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
+	if _, err := admin.Exec("CREATE DATABASE " + name + " TEMPLATE " + migrated.onServer(t, admin, server)); err != nil {
 		t.Fatalf("create database: %v", err)
 	}
 	t.Cleanup(func() {
@@ -83,6 +82,11 @@ func Fresh(t testing.TB, server string) string {
 			t.Error(err)
 		}
 	})
+	return address(t, server, name)
+}
+
+func address(t testing.TB, server, name string) string {
+	t.Helper()
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatal(err)

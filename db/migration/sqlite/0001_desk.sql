@@ -290,6 +290,7 @@ CREATE TABLE greeting (
   replaced_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX greeting_line ON greeting (line_id, category, locale) WHERE replaced_at IS NULL AND category <> 'menu';
+CREATE INDEX greeting_uploader ON greeting (uploaded_by) WHERE uploaded_by IS NOT NULL;
 
 CREATE TABLE ticket (
   id INTEGER PRIMARY KEY,
@@ -314,6 +315,9 @@ CREATE TABLE ticket (
 CREATE INDEX ticket_requester ON ticket (requester_id, key_id);
 CREATE INDEX ticket_purge ON ticket (purge_at) WHERE purge_at IS NOT NULL;
 CREATE INDEX ticket_updated ON ticket (updated_at, id);
+CREATE INDEX ticket_assignee ON ticket (assignee_id) WHERE assignee_id IS NOT NULL;
+CREATE INDEX ticket_submitter ON ticket (submitter_id) WHERE submitter_id IS NOT NULL;
+CREATE INDEX ticket_deleter ON ticket (deleted_by) WHERE deleted_by IS NOT NULL;
 
 CREATE TABLE comment (
   id INTEGER PRIMARY KEY,
@@ -327,6 +331,7 @@ CREATE TABLE comment (
   redacted_at INTEGER
 ) STRICT;
 CREATE INDEX comment_ticket ON comment (ticket_id, id);
+CREATE INDEX comment_author ON comment (author_id) WHERE author_id IS NOT NULL;
 
 CREATE TABLE attachment (
   id INTEGER PRIMARY KEY,
@@ -352,6 +357,7 @@ CREATE TABLE ticket_event (
   object_id INTEGER
 ) STRICT;
 CREATE INDEX ticket_event_ticket ON ticket_event (ticket_id, id);
+CREATE INDEX ticket_event_actor ON ticket_event (actor_id) WHERE actor_id IS NOT NULL;
 
 CREATE TABLE ticket_word (
   hash BLOB NOT NULL,
@@ -371,6 +377,7 @@ CREATE TABLE upload (
   expires_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX upload_token ON upload (token_hash);
+CREATE INDEX upload_person ON upload (person_id);
 
 CREATE TABLE call (
   id INTEGER PRIMARY KEY,
@@ -445,6 +452,7 @@ CREATE TABLE callback (
 ) STRICT;
 CREATE INDEX callback_person ON callback (person_id, key_id);
 CREATE INDEX callback_expiry ON callback (expires_at);
+CREATE INDEX callback_agent ON callback (agent_id) WHERE agent_id IS NOT NULL;
 
 CREATE TABLE callback_want (
   id INTEGER PRIMARY KEY,
@@ -486,6 +494,7 @@ CREATE TABLE recording (
 CREATE INDEX recording_call ON recording (call_id);
 CREATE INDEX recording_ticket ON recording (ticket_id);
 CREATE INDEX recording_due ON recording (line_id, kind, state, ended_at);
+CREATE INDEX recording_deleter ON recording (deleted_by) WHERE deleted_by IS NOT NULL;
 
 CREATE TABLE track (
   id INTEGER PRIMARY KEY,
@@ -528,6 +537,7 @@ CREATE TABLE dial_attempt (
 ) STRICT;
 CREATE INDEX dial_attempt_day ON dial_attempt (day, agent_id);
 CREATE INDEX dial_attempt_open ON dial_attempt (agent_id) WHERE ended_at IS NULL;
+CREATE INDEX dial_attempt_agent ON dial_attempt (agent_id) WHERE agent_id IS NOT NULL;
 
 CREATE TABLE request (
   id INTEGER PRIMARY KEY,
@@ -540,6 +550,7 @@ CREATE TABLE request (
   receipt_no INTEGER
 ) STRICT;
 CREATE INDEX request_person ON request (person_id);
+CREATE INDEX request_opener ON request (opened_by) WHERE opened_by IS NOT NULL;
 
 CREATE TABLE erasure (
   id INTEGER PRIMARY KEY,
@@ -557,6 +568,7 @@ CREATE TABLE erasure (
 ) STRICT;
 CREATE UNIQUE INDEX erasure_open ON erasure (subject, subject_id) WHERE done_at IS NULL;
 CREATE INDEX erasure_person ON erasure (person_id);
+CREATE INDEX erasure_actor ON erasure (actor_id) WHERE actor_id IS NOT NULL;
 
 CREATE TABLE erasure_key (
   erasure_id INTEGER NOT NULL REFERENCES erasure (id),
@@ -604,6 +616,7 @@ CREATE TABLE export (
 ) STRICT;
 CREATE INDEX export_person ON export (person_id);
 CREATE INDEX export_expiry ON export (expires_at);
+CREATE INDEX export_requester ON export (requested_by) WHERE requested_by IS NOT NULL;
 
 CREATE TABLE audit_entry (
   id INTEGER PRIMARY KEY,

@@ -75,6 +75,9 @@ bench: ## what it costs, beside peers, in ratios
 	go test -run '^$$' -bench . $(PKG)
 	@for dir in $(BENCH); do echo "go run ./$$dir"; go run "./$$dir" || exit 1; done
 
+routing: ## 20,000 random desks against the model of who is offered to whom; SEED= for one
+	SOTTO_SEEDS=20000 SOTTO_SEED=$(SEED) go test -count 1 -v -run '^TestRouting' ./queue
+
 canary: ## fill every place, erase half the people under kill -9, search every byte: the long form
 	@dirs=$$(grep -rl --include='*_test.go' '^func TestCanary' . | xargs -r -n 1 dirname | sort -u); \
 	test -n "$$dirs" || { echo "there is no test whose name begins with TestCanary"; exit 1; }; \
@@ -99,4 +102,4 @@ sounds: ## speak the lines' default sounds anew (needs espeak-ng and sox)
 clean: ## remove what was built; the data folder stays
 	rm -rf bin
 
-.PHONY: help run build test check format vet lint vulnerable rules fuzz bench canary documents catalogue cites depaware sounds clean
+.PHONY: help run build test check format vet lint vulnerable rules fuzz bench routing canary documents catalogue cites depaware sounds clean

@@ -80,7 +80,10 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	s.queue = queue.New(queue.Config{Agents: d.Agents, Log: d.log})
+	s.queue = queue.New(queue.Config{DB: d.DB, Ring: d.Ring, People: d.People, Audit: d.Audit, Agents: d.Agents, Log: d.log})
+	if err := s.queue.Restore(ctx); err != nil {
+		return err
+	}
 	if err := s.openFlow(ctx); err != nil {
 		return err
 	}
@@ -187,7 +190,7 @@ func (s *Server) keepTime(ctx context.Context) {
 				s.d.log.Error("not everything that is due could be removed", "err", err)
 			}
 		case <-tidy.C:
-			if err := s.d.tidy(ctx); err != nil && ctx.Err() == nil {
+			if err := s.tidy(ctx); err != nil && ctx.Err() == nil {
 				s.d.log.Error("not everything that was left behind could be removed", "err", err)
 			}
 		case <-rotate.C:
@@ -203,6 +206,11 @@ func (s *Server) keepTime(ctx context.Context) {
 func (d *Desk) tidy(ctx context.Context) error {
 	_, err := d.Tickets.Sweep(ctx)
 	return errors.Join(err, d.Agents.Expire(ctx), d.rememberHead(ctx))
+}
+
+func (s *Server) tidy(ctx context.Context) error {
+	_, err := s.queue.Expire(ctx)
+	return errors.Join(err, s.d.tidy(ctx))
 }
 
 // HTTP is the address the web answers at.

@@ -23,7 +23,9 @@ func (j *journey) queue(ctx context.Context, to route.Destination) (*picked, err
 	if err != nil { // better somebody than nobody
 		j.f.Log.Error("flow: whom the line rings cannot be looked up; everybody is asked", "line", int64(j.line.ID), "err", err)
 	}
-	place := j.f.Queue.Join(queue.Demand{Call: j.call.ID, Line: j.line.ID, Agent: direct, Ring: to.Ring, Wait: to.Wait})
+	wants := queue.DemandOf(j.line, j.call.ID)
+	wants.Agent, wants.Ring, wants.Wait = direct, to.Ring, to.Wait
+	place := j.f.Queue.Join(wants)
 	defer place.Leave()
 	stopListening := j.listen(ctx)
 	defer stopListening()

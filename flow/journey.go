@@ -137,12 +137,23 @@ func (j *journey) end(err error) error {
 		return j.f.Calls.End(context.Background(), j.call, why, func(tx *db.Tx) error { return j.conclude(tx, why, at) })
 	})
 	if j.agent != 0 {
-		j.f.Agents.Free(j.agent, true)
+		j.f.Agents.Finish(j.agent, wrapUp(j.line))
 	}
 	stop := j.guard(func() error { return j.stopRecording(recording.NoReason) })
 	err = errors.Join(worth(why, err), end, stop)
 	sotto.Wrap(&err, "call %d", j.call.ID)
 	return err
+}
+
+// wrapUp is how long an agent may write after a call on the line.
+func wrapUp(l line.Line) time.Duration {
+	switch {
+	case !l.WrapUp:
+		return 0
+	case l.WrapUpLimit == 0:
+		return agent.NoLimit
+	}
+	return l.WrapUpLimit
 }
 
 // conclude writes what a call leaves behind, in the transaction that ends it.

@@ -1,11 +1,13 @@
 package queue
 
 import (
+	"math"
 	"slices"
 	"time"
 
 	"sotto"
 	"sotto/agent"
+	"sotto/line"
 )
 
 // Turn is whose turn it is among the agents who may take a call.
@@ -29,9 +31,10 @@ type Demand struct {
 	// groups and skills then do not count, and the place ends with Nobody when
 	// the agent is not there, declines, or lets it ring out.
 	Agent sotto.PersonID
-	// Groups are those who may take the call; none is everybody. Secondary are
-	// asked too after SecondaryAfter (0 is never), and as long as nobody of
-	// Groups is there. Who is in Groups comes first.
+	// Groups are those who may take the call, in order: the next is asked when
+	// nobody of the one before is free. None is everybody. Secondary come after
+	// them, and are asked only after SecondaryAfter (0 is never), or as long as
+	// nobody of Groups is there, free or not.
 	Groups, Secondary []sotto.GroupID
 	SecondaryAfter    time.Duration
 	// Skills are all wanted, until RelaxAfter (0 is never) is over.
@@ -41,6 +44,8 @@ type Demand struct {
 	Ring       time.Duration // how long one agent is rung at most; 0 is 30 s
 	Wait       time.Duration // how long the place lasts at most; 0 is without end
 	Size       int           // how many may wait for the line, this one with them; 0 is any number
+	// NoWait ends the place with Full unless somebody is free at once.
+	NoWait bool
 	// Overflow ends the place with Nobody as soon as no agent is there who may
 	// take the call, now or later; without it the caller waits for one.
 	Overflow bool
@@ -59,24 +64,25 @@ const (
 	Left     End = "left"      // the caller went
 )
 
-// has reports whether some of want are in have.
-func has[T comparable](have, want []T) bool {
-	return slices.ContainsFunc(want, func(w T) bool { return slices.Contains(have, w) })
+// DemandOf is what a call to a line asks for: the line's groups, its place, its
+// times. Whom the line rings alone (agent.Agents.Direct), what a menu chose and
+// skills are the caller's to add.
+func DemandOf(l line.Line, call sotto.CallID) Demand {
+	return Demand{
+		Call: call, Line: l.ID, Groups: l.Groups, Priority: l.Priority, Ring: l.Ring, Wait: l.Wait,
+		Size: l.MaxQueue, NoWait: l.MaxQueue == 0,
+	}
 }
 
-// tiers of an agent for a demand.
-const (
-	first  = iota // of the groups, or of any when none are asked for
-	second        // of the secondary groups
-	never
-)
+// never is the tier of who may not take a call.
+const never = math.MaxInt
 
-// tier says how an agent stands to a demand after so long a wait. It does not
-// ask whether the agent is free.
+// tier says how an agent stands to a demand after so long a wait: the place of
+// its group, the lowest first. It does not ask whether the agent is free.
 func (d *Demand) tier(c *agent.Candidate, waited time.Duration) int {
 	if d.Agent != 0 {
 		if c.Person == d.Agent {
-			return first
+			return 0
 		}
 		return never
 	}
@@ -87,30 +93,34 @@ func (d *Demand) tier(c *agent.Candidate, waited time.Duration) int {
 			}
 		}
 	}
-	switch {
-	case len(d.Groups) == 0 || has(c.Groups, d.Groups):
-		return first
-	case has(c.Groups, d.Secondary):
-		return second
+	if len(d.Groups) == 0 {
+		return 0
+	}
+	for i, g := range d.Groups {
+		if slices.Contains(c.Groups, g) {
+			return i
+		}
+	}
+	for _, g := range d.Secondary {
+		if slices.Contains(c.Groups, g) {
+			return len(d.Groups)
+		}
 	}
 	return never
 }
 
-// reach is the last tier that is asked now: the second when it is its time, or
-// when nobody of the first is there, free or not.
+// reach is the first tier that is not asked now: the secondary groups are when
+// it is their time, or when nobody of the others is there, free or not.
 func (d *Demand) reach(there []agent.Candidate, waited time.Duration) int {
-	if len(d.Secondary) == 0 || d.Agent != 0 {
-		return first
-	}
-	if d.SecondaryAfter > 0 && waited >= d.SecondaryAfter {
-		return second
+	if len(d.Secondary) == 0 || d.SecondaryAfter > 0 && waited >= d.SecondaryAfter {
+		return never
 	}
 	for i := range there {
-		if d.tier(&there[i], waited) == first {
-			return first
+		if d.tier(&there[i], waited) < len(d.Groups) {
+			return len(d.Groups)
 		}
 	}
-	return second
+	return never
 }
 
 // hopeless reports whether nobody is there who may take the call, now or once

@@ -18,7 +18,11 @@ import (
 
 	"sotto"
 	"sotto/agent"
+	"sotto/audit"
+	"sotto/db"
+	"sotto/keyring"
 	"sotto/obs"
+	"sotto/person"
 )
 
 // lookUp is how long the queue waits for the agents' table.
@@ -26,6 +30,10 @@ const lookUp = 5 * time.Second
 
 // Config is what a queue is made with. Pause and Log may be zero.
 type Config struct {
+	DB     *db.DB
+	Ring   *keyring.Ring
+	People *person.People
+	Audit  *audit.Log
 	Agents *agent.Agents
 	// Pause is how long a caller whom every free agent refused is not offered
 	// to them again; 0 is 5 s.
@@ -36,6 +44,11 @@ type Config struct {
 // Queue is the callers who wait. Its methods may be called from any
 // goroutine and return at once, also while the database does not answer.
 type Queue struct {
+	db     *db.DB
+	ring   *keyring.Ring
+	people *person.People
+	audit  *audit.Log
+	q      db.Queries
 	agents *agent.Agents
 	log    *slog.Logger
 	wake   chan struct{} // something changed: look who can be offered to whom
@@ -43,9 +56,14 @@ type Queue struct {
 	over   chan struct{}
 	once   sync.Once
 
-	mu      sync.Mutex
-	room    room      // guarded by mu
-	wrapped time.Time // when the first wrap-up ends; guarded by mu
+	stopping context.Context // ends with Stop
+	stop     context.CancelFunc
+	work     sync.WaitGroup // callbacks that are carried out
+
+	mu       sync.Mutex // guards what is below
+	room     room
+	wrapped  time.Time // when the first wrap-up ends
+	callBack func(context.Context, *Callback)
 }
 
 // Offer is one agent to be rung for one caller. The agent is kept from
@@ -73,18 +91,24 @@ func New(cfg Config) *Queue {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	q := &Queue{
+		db: cfg.DB, ring: cfg.Ring, people: cfg.People, audit: cfg.Audit, q: db.Parse(statements),
 		agents: cfg.Agents, log: cfg.Log, wake: make(chan struct{}, 1), quit: make(chan struct{}), over: make(chan struct{}),
 		room: newRoom(cfg.Pause),
 	}
+	q.stopping, q.stop = context.WithCancel(context.Background())
 	go q.run()
 	return q
 }
 
-// Stop ends the queue and waits for its goroutine. Places get no more offers.
+// Stop ends the queue and waits for its goroutines. Places get no more offers.
 // The second call does nothing.
 func (q *Queue) Stop() {
-	q.once.Do(func() { close(q.quit) })
+	q.once.Do(func() {
+		q.stop()
+		close(q.quit)
+	})
 	<-q.over
+	q.work.Wait()
 }
 
 // Join puts a call into the line, behind those who wait already, or before
@@ -274,8 +298,13 @@ func (q *Queue) offer() {
 		if at := m.place.deadline; !at.IsZero() {
 			ring = min(ring, max(at.Sub(now), 0))
 		}
+		if m.place.callback != 0 {
+			q.carryOut(m.place, Offer{m.to, ring})
+			continue
+		}
 		m.place.offers <- Offer{m.to, ring} // there is room: the last offer was answered
 	}
+	q.close(q.room.crowd())
 }
 
 // close tells the places that the queue has ended them.

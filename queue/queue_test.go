@@ -26,9 +26,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // hall is a queue with agents who are online.
 type hall struct {
+	db     *db.DB
+	ring   *keyring.Ring
+	folk   *person.People
 	agents *agent.Agents
 	queue  *queue.Queue
 	people []sotto.PersonID
+	pause  time.Duration
+}
+
+func (h *hall) open(base *db.DB) *queue.Queue {
+	return queue.New(queue.Config{DB: base, Ring: h.ring, People: h.folk, Audit: audit.New(base), Agents: h.agents, Pause: h.pause})
 }
 
 func newHall(t *testing.T, base *db.DB, agents int, pause time.Duration) *hall {
@@ -44,7 +52,7 @@ func newHall(t *testing.T, base *db.DB, agents int, pause time.Duration) *hall {
 	}
 	log := audit.New(base)
 	people := person.New(base, ring, log, "FR")
-	h := &hall{agents: agent.New(base, ring, people, log)}
+	h := &hall{db: base, ring: ring, folk: people, agents: agent.New(base, ring, people, log)}
 	for range agents {
 		id, err := people.Create(ctx, sotto.Operator(), person.Draft{Role: sotto.Agent, Name: "Robin Exemple"})
 		if err != nil {
@@ -61,7 +69,8 @@ func newHall(t *testing.T, base *db.DB, agents int, pause time.Duration) *hall {
 		h.people = append(h.people, id)
 		h.online(t, id, agent.Online)
 	}
-	h.queue = queue.New(queue.Config{Agents: h.agents, Pause: pause})
+	h.pause = pause
+	h.queue = h.open(base)
 	t.Cleanup(func() {
 		h.queue.Stop()
 		h.queue.Stop()

@@ -18,16 +18,21 @@ type room struct {
 	last   map[sotto.PersonID]int64 // the number of each agent's last offer
 	waits  map[sotto.LineID][]waited
 	joined int64
+	// callsBack says that promises to call back can be carried out.
+	callsBack bool
 }
 
 // spot is what the room knows of one place.
 type spot struct {
 	demand   Demand
 	callback sotto.CallbackID // 0 for a caller who is on the line
-	since    time.Time
-	deadline time.Time // zero for none
-	head     bool      // was served and lost the agent: before everybody else
-	no       int64     // order of arrival
+	source   Source           // of the callback
+	// notBefore is when a callback is tried again; zero for at once.
+	notBefore time.Time
+	since     time.Time
+	deadline  time.Time // zero for none
+	head      bool      // was served and lost the agent: before everybody else
+	no        int64     // order of arrival
 
 	offered sotto.PersonID
 	tried   map[sotto.PersonID]bool
@@ -65,10 +70,10 @@ func (r *room) join(p *Place) {
 		p.over = Full
 		return
 	}
-	r.places = append(r.places, p)
-	slices.SortStableFunc(r.places, func(a, b *Place) int {
+	at, _ := slices.BinarySearchFunc(r.places, p, func(a, b *Place) int {
 		return cmp.Or(a.rank()-b.rank(), a.since.Compare(b.since), cmp.Compare(a.no, b.no))
 	})
+	r.places = slices.Insert(r.places, at, p)
 }
 
 // waiting counts the callers on a line who wait.
@@ -122,6 +127,11 @@ func (r *room) desert(there []agent.Candidate, now time.Time) []*Place {
 	})
 }
 
+// crowd takes out the places that do not wait and were offered to nobody.
+func (r *room) crowd() []*Place {
+	return r.takeOut(Full, func(p *Place) bool { return p.demand.NoWait && !p.head && p.callback == 0 })
+}
+
 func (r *room) takeOut(why End, which func(*Place) bool) (out []*Place) {
 	r.places = slices.DeleteFunc(r.places, func(p *Place) bool {
 		if p.offered != 0 || !which(p) {
@@ -139,7 +149,7 @@ func (r *room) takeOut(why End, which func(*Place) bool) (out []*Place) {
 func (r *room) match(there []agent.Candidate, now time.Time) (pairs []pair) {
 	given := map[sotto.PersonID]bool{}
 	for _, p := range r.places {
-		if p.offered != 0 {
+		if p.offered != 0 || p.callback != 0 && (!r.callsBack || now.Before(p.notBefore)) {
 			continue
 		}
 		if c := r.best(p, there, given, now); c != nil {
@@ -158,7 +168,7 @@ func (r *room) best(p *Place, there []agent.Candidate, given map[sotto.PersonID]
 	var best, again *agent.Candidate
 	for i := range there {
 		c := &there[i]
-		if !c.Free || given[c.Person] || d.tier(c, waited) > reach {
+		if !c.Free || given[c.Person] || d.tier(c, waited) >= reach {
 			continue
 		}
 		to := &best
@@ -201,11 +211,11 @@ func (r *room) offer(p *Place, to sotto.PersonID) {
 func (r *room) next(now time.Time) time.Duration {
 	wait := time.Duration(0)
 	for _, p := range r.places {
-		if p.offered != 0 {
+		if p.offered != 0 || p.callback != 0 && !r.callsBack {
 			continue
 		}
 		d := time.Second
-		for _, at := range []time.Time{p.again, p.deadline, p.after(p.demand.SecondaryAfter), p.after(p.demand.RelaxAfter)} {
+		for _, at := range []time.Time{p.again, p.deadline, p.notBefore, p.after(p.demand.SecondaryAfter), p.after(p.demand.RelaxAfter)} {
 			if until := at.Sub(now); !at.IsZero() && until > 0 && until < d {
 				d = until
 			}

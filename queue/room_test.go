@@ -98,10 +98,15 @@ func some[N ~int64](rnd *rand.Rand, n int) (out []N) {
 	return out
 }
 
+func shuffled[T any](rnd *rand.Rand, all []T) []T {
+	rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
+}
+
 // The model.
 
-// may says how an agent stands to a call: 1 for its groups, 2 for the
-// secondary ones, 0 for not at all.
+// may says how an agent stands to a call: 1, 2 and so on for its groups, 99 for
+// the secondary ones, 0 for not at all.
 func (w *world) may(c *woman, m *man, relaxed bool) int {
 	if c.d.Agent != 0 {
 		return map[bool]int{true: 1}[c.d.Agent == m.Person]
@@ -111,14 +116,16 @@ func (w *world) may(c *woman, m *man, relaxed bool) int {
 			return 0
 		}
 	}
-	in := func(groups []sotto.GroupID) bool {
-		return slices.ContainsFunc(groups, func(g sotto.GroupID) bool { return slices.Contains(m.Groups, g) })
+	for i, g := range c.d.Groups {
+		if slices.Contains(m.Groups, g) {
+			return i + 1
+		}
 	}
 	switch {
-	case len(c.d.Groups) == 0 || in(c.d.Groups):
+	case len(c.d.Groups) == 0:
 		return 1
-	case in(c.d.Secondary):
-		return 2
+	case slices.ContainsFunc(c.d.Secondary, func(g sotto.GroupID) bool { return slices.Contains(m.Groups, g) }):
+		return 99
 	}
 	return 0
 }
@@ -132,11 +139,11 @@ func (w *world) offers() map[sotto.CallID]sotto.PersonID {
 	for _, c := range w.inTurn() {
 		waited := w.now.Sub(c.since)
 		relaxed := c.d.RelaxAfter > 0 && waited >= c.d.RelaxAfter
-		nobody := !slices.ContainsFunc(w.men, func(m *man) bool { return m.there && w.may(c, m, relaxed) == 1 })
+		nobody := !slices.ContainsFunc(w.men, func(m *man) bool { return m.there && w.may(c, m, relaxed)%99 > 0 })
 		both := nobody || c.d.SecondaryAfter > 0 && waited >= c.d.SecondaryAfter
 		could := slices.DeleteFunc(slices.Clone(w.men), func(m *man) bool {
 			tier := w.may(c, m, relaxed)
-			return !m.there || !m.Free || given[m.Person] || tier == 0 || tier == 2 && !both
+			return !m.there || !m.Free || given[m.Person] || tier == 0 || tier == 99 && !both
 		})
 		slices.SortFunc(could, func(a, b *man) int {
 			turn := a.IdleSince.Compare(b.IdleSince)
@@ -225,8 +232,11 @@ func (w *world) step() (fault string) {
 	for _, c := range order {
 		if id := made[c.d.Call]; id != 0 {
 			w.take(c, w.men[id-1])
+		} else if c.d.NoWait && !c.head {
+			c.state = string(Full)
 		}
 	}
+	w.room.crowd()
 	return w.check()
 }
 
@@ -309,10 +319,10 @@ func (w *world) event() string {
 func (w *world) join() string {
 	n := len(w.calls) + 1
 	d := Demand{
-		Call: sotto.CallID(n), Groups: some[sotto.GroupID](w.rnd, 3), Secondary: some[sotto.GroupID](w.rnd, 3), Skills: some[sotto.SkillID](w.rnd, 2),
+		Call: sotto.CallID(n), Groups: shuffled(w.rnd, some[sotto.GroupID](w.rnd, 3)), Secondary: some[sotto.GroupID](w.rnd, 3), Skills: some[sotto.SkillID](w.rnd, 2),
 		Priority: w.rnd.IntN(5) == 0, Overflow: w.rnd.IntN(6) == 0, Turn: []Turn{LongestIdle, RoundRobin}[w.rnd.IntN(2)],
 		SecondaryAfter: []time.Duration{0, 5 * time.Second}[w.rnd.IntN(2)], RelaxAfter: []time.Duration{0, 5 * time.Second}[w.rnd.IntN(2)],
-		Wait: []time.Duration{0, 30 * time.Second}[w.rnd.IntN(2)], Size: []int{0, 0, 4}[w.rnd.IntN(3)],
+		Wait: []time.Duration{0, 30 * time.Second}[w.rnd.IntN(2)], Size: []int{0, 0, 4}[w.rnd.IntN(3)], NoWait: w.rnd.IntN(6) == 0,
 	}
 	if w.rnd.IntN(8) == 0 {
 		d.Agent = w.men[w.rnd.IntN(len(w.men))].Person

@@ -101,7 +101,7 @@ func (q *Queue) Activity(lines ...sotto.LineID) (a Activity) {
 		case len(some) > 0 && !some[p.demand.Line]:
 		case p.callback != 0:
 			a.Callbacks++
-			if p.demand.Call == 0 {
+			if p.source == FromAPI {
 				a.RequestedCallbacks++
 			}
 		default:

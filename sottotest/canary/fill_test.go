@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sotto"
+	"sotto/agent"
 	"sotto/call"
 	"sotto/db"
 	"sotto/desk"
@@ -21,6 +22,7 @@ import (
 	"sotto/line"
 	"sotto/person"
 	"sotto/privacy"
+	"sotto/queue"
 	"sotto/recording"
 	"sotto/route"
 	"sotto/sottotest"
@@ -38,6 +40,7 @@ type filler struct {
 	people []*Person
 	staff  []*Person
 	line   sotto.LineID
+	queue  *queue.Queue
 }
 
 // fill puts every person into every place.
@@ -54,6 +57,8 @@ func fill(ctx context.Context, d *desk.Desk, people []*Person) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.engine.Close()) }()
+	f.queue = queue.New(queue.Config{DB: d.DB, Ring: d.Ring, People: d.People, Audit: d.Audit, Agents: d.Agents})
+	defer f.queue.Stop()
 	if err := f.addStaff(ctx); err != nil {
 		return err
 	}
@@ -101,7 +106,43 @@ func (f *filler) addStaff(ctx context.Context) error {
 			return err
 		}
 	}
-	return f.addLine(ctx)
+	if err := f.addLine(ctx); err != nil {
+		return err
+	}
+	return f.addTeam(ctx)
+}
+
+// addTeam puts the agents into a group, gives them a skill, a number outside
+// and figures, and one of them a line.
+func (f *filler) addTeam(ctx context.Context) error {
+	operator := sotto.Operator()
+	g, err := f.d.Agents.AddGroup(ctx, operator, "Accueil")
+	if err != nil {
+		return err
+	}
+	k, err := f.d.Agents.AddSkill(ctx, operator, "Deutsch")
+	if err != nil {
+		return err
+	}
+	for _, p := range f.staff {
+		if _, err := f.d.Agents.AddForward(ctx, operator, p.ID, p.Number()); err != nil {
+			return err
+		}
+		if _, err := f.d.Agents.Enter(ctx, operator, p.ID, g.ID); err != nil {
+			return err
+		}
+		if err := f.d.Agents.GiveSkill(ctx, operator, p.ID, k.ID); err != nil {
+			return err
+		}
+		f.d.Agents.Count(p.ID, agent.Tally{Accepted: 1})
+	}
+	return errors.Join(f.d.Agents.SetDirect(ctx, operator, f.line, f.staff[0].ID), f.d.Agents.Settle(ctx))
+}
+
+// promise lets a person be called back.
+func (f *filler) promise(ctx context.Context, p *Person) error {
+	_, err := f.queue.Request(ctx, f.actor(f.agentOf(p)), queue.Demand{Line: f.line}, p.Number())
+	return err
 }
 
 // dial asks for a call that is never made, by an agent to a number outside.
@@ -215,6 +256,9 @@ func (f *filler) addPerson(ctx context.Context, p *Person) (err error) {
 		return err
 	}
 	if err := f.d.Recordings.Statement(ctx, agent, made, p.Text(Statement)); err != nil {
+		return err
+	}
+	if err := f.promise(ctx, p); err != nil {
 		return err
 	}
 	if p.Index%7 == 0 { // among the deleted, by an agent

@@ -223,7 +223,7 @@ func (e *Endpoint) askTrunk(ctx context.Context, t *trunk, h hop, build func(aut
 		if err != nil {
 			return nil, err
 		}
-		if source(res).addr != h.addr {
+		if !source(res).isAt(h) {
 			return nil, errUnasked
 		}
 		line := t.authorization(res, req)

@@ -15,8 +15,7 @@ func (c *Call) authorize(res *sip.Response, req *sip.Request, sent hop) string {
 	if res == nil || t == nil || t.secret == "" || c.dial == nil {
 		return ""
 	}
-	// Over UDP or TCP, as the size of the request has it: the place is the same.
-	if pinned := c.dial.branch.to.addr; source(res).addr != pinned || sent.addr != pinned {
+	if pinned := c.dial.branch.to; !source(res).isAt(pinned) || !sent.isAt(pinned) {
 		return ""
 	}
 	line := t.authorization(res, req)
@@ -32,6 +31,10 @@ func (c *Call) authorize(res *sip.Response, req *sip.Request, sent hop) string {
 	}
 	return line
 }
+
+// isAt reports whether h is the place p, and as private: over UDP or TCP, as
+// the size of a request has it, but never in the clear where p is over TLS.
+func (h hop) isAt(p hop) bool { return h.addr == p.addr && h.tls == p.tls }
 
 // authorization answers the best challenge in res that is for the trunk's realm.
 func (t *trunk) authorization(res *sip.Response, req *sip.Request) string {

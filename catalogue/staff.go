@@ -210,15 +210,24 @@ func lines() []Table {
 			Columns: []Column{nobody("line_id", "which line"), nobody("place", "0 is the primary group"), nobody("group_id", "which group")},
 		},
 		{
-			Name: "greeting", Owner: "line", What: "one row for each sound file an administrator put on a line", Edges: []Edge{{Name: "staff", Path: "greeting.uploaded_by", As: Staff, Fate: RowStays}},
+			Name: "greeting", Owner: "line", What: "one row for each sound file of an administrator", Edges: []Edge{{Name: "staff", Path: "greeting.uploaded_by", As: Staff, Fate: RowStays}},
 			Columns: []Column{
-				nobody("id", "primary key"), nobody("line_id", "which line"), nobody("category", "what the sound is for, from a closed list"),
-				nobody("locale", "the language spoken"), digest("sha256", "which sound a caller was played, to prove consent later"),
-				nobody("created_at", "since when"),
+				nobody("id", "primary key"), nobody("category", "what the sound is for, from a closed list"),
+				nobody("locale", "the language spoken"), nobody("name", "what the desk calls it"),
+				digest("sha256", "which sound a caller was played, to prove consent later; NULL until it is there"),
+				nobody("duration_ms", "how long it plays"), nobody("created_at", "since when"),
 				{Name: "uploaded_by", Form: Plain, Whose: []string{"staff"}, Why: "who put it there", Basis: Interest, Keep: WithRow, Export: "greetings[].uploaded_by", Correct: Fact, Erase: Pseudonym},
-				nobody("replaced_at", "since when another sound is played; the old one is kept, because consent rests on it"),
+				nobody("removed_at", "since when it is not played; it is kept, because consent rests on it"),
 			},
-			Indexes: []string{"greeting_line", "greeting_uploader"},
+			Indexes: []string{"greeting_uploader"},
+		},
+		{
+			Name: "greeting_use", Owner: "line", What: "one row for each place a sound file is played", Parent: "line_id→line",
+			Columns: []Column{
+				nobody("line_id", "on which line"), nobody("category", "as the sound's"), nobody("locale", "as the sound's"),
+				nobody("hours", "any, open or closed"), nobody("greeting_id", "which sound"),
+			},
+			Indexes: []string{"greeting_use_greeting"},
 		},
 	}
 }

@@ -124,6 +124,9 @@ func newDesk(t *testing.T, base *db.DB) *desk {
 	d.line, err = d.lines.Create(context.Background(), admin, s)
 	check(t, err)
 	for _, c := range line.Categories() {
+		if pitch(c) == 0 {
+			continue // the desk's own
+		}
 		check(t, d.lines.SetSound(context.Background(), admin, d.line.ID, c, "fr", wav(media.Tone(pitch(c), 400*time.Millisecond))))
 	}
 	return d

@@ -2,8 +2,8 @@
 // what it says, how it asks about recording, and how long it keeps what it
 // recorded.
 //
-// It owns the tables line, line_group, schedule, schedule_span, holiday and
-// greeting and the blob class greeting. A line belongs to the desk; nothing in it is about a person but
+// It owns the tables line, line_group, schedule, schedule_span, holiday,
+// greeting and greeting_use and the blob class greeting. A line belongs to the desk; nothing in it is about a person but
 // who uploaded a sound. Package flow asks it who was called and what to play,
 // package route whether it is open, package retention how long to keep.
 package line
@@ -33,6 +33,7 @@ type Line struct {
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	DeletedAt time.Time // since when it takes no calls; zero while it does
+	Greetings []Use     // the sounds of administrators it plays
 }
 
 // Lines are the desk's lines. Its methods may be called from any goroutine.

@@ -105,19 +105,55 @@ INSERT INTO holiday (id, schedule_id, name, first_day, last_day) VALUES ($1, $2,
 DELETE FROM holiday WHERE schedule_id = $1;
 
 -- name: InsertGreeting
-INSERT INTO greeting (id, line_id, category, locale, sha256, created_at, uploaded_by) VALUES ($1, $2, $3, $4, $5, $6, $7);
+INSERT INTO greeting (id, category, locale, name, sha256, duration_ms, created_at, uploaded_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
--- name: ReplaceGreeting
-UPDATE greeting SET replaced_at = $4 WHERE line_id = $1 AND category = $2 AND locale = $3 AND replaced_at IS NULL;
+-- name: FillGreeting
+UPDATE greeting SET sha256 = $2, duration_ms = $3, uploaded_by = $4 WHERE id = $1 AND sha256 IS NULL AND removed_at IS NULL;
 
--- name: Greeting
-SELECT id, sha256 FROM greeting WHERE line_id = $1 AND category = $2 AND locale = $3 AND replaced_at IS NULL;
+-- name: RenameGreeting
+UPDATE greeting SET name = $2 WHERE id = $1;
+
+-- name: RemoveGreeting
+UPDATE greeting SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL;
+
+-- name: RemoveUnused
+UPDATE greeting SET removed_at = $2
+WHERE id = $1 AND removed_at IS NULL AND NOT EXISTS (SELECT 1 FROM greeting_use u WHERE u.greeting_id = greeting.id);
+
+-- name: GreetingByID
+SELECT id, category, locale, name, sha256, duration_ms, created_at, uploaded_by FROM greeting WHERE id = $1 AND removed_at IS NULL;
 
 -- name: Greetings
-SELECT id, category, locale, created_at, uploaded_by FROM greeting WHERE line_id = $1 AND replaced_at IS NULL ORDER BY category, locale;
+SELECT id, category, locale, name, sha256, duration_ms, created_at, uploaded_by FROM greeting WHERE removed_at IS NULL ORDER BY id LIMIT $1;
+
+-- name: Heard
+SELECT g.id, g.sha256 FROM greeting_use u JOIN greeting g ON g.id = u.greeting_id
+WHERE u.line_id = $1 AND u.category = $2 AND u.locale = $3 AND u.hours IN ('any', $4) AND g.sha256 IS NOT NULL
+ORDER BY CASE WHEN u.hours = 'any' THEN 1 ELSE 0 END
+LIMIT 1;
+
+-- name: InsertUse
+INSERT INTO greeting_use (line_id, category, locale, hours, greeting_id) VALUES ($1, $2, $3, $4, $5);
+
+-- name: UsedAt
+SELECT greeting_id FROM greeting_use WHERE line_id = $1 AND category = $2 AND locale = $3 AND hours = $4;
+
+-- name: DeleteUse
+DELETE FROM greeting_use WHERE line_id = $1 AND category = $2 AND locale = $3 AND hours = $4;
+
+-- name: MoveUses
+UPDATE greeting_use SET greeting_id = $2 WHERE greeting_id = $1;
+
+-- name: UsesOfGreeting
+SELECT u.line_id, u.category, u.locale, u.hours, u.greeting_id FROM greeting_use u
+JOIN line l ON l.id = u.line_id
+WHERE u.greeting_id = $1 AND (l.deleted_at IS NULL OR l.deleted_at >= $2) ORDER BY u.line_id, u.hours;
+
+-- name: UsesOfLine
+SELECT line_id, category, locale, hours, greeting_id FROM greeting_use WHERE line_id = $1 ORDER BY category, locale, hours;
 
 -- name: WithMenu
 SELECT id FROM line WHERE menu_id = $1 AND deleted_at IS NULL ORDER BY id;
 
 -- name: MenuSound
-SELECT id, sha256 FROM greeting WHERE id = $1 AND category = 'menu';
+SELECT id, sha256 FROM greeting WHERE id = $1 AND category = 'menu' AND sha256 IS NOT NULL;

@@ -5,9 +5,7 @@ import (
 	"errors"
 
 	"sotto"
-	"sotto/audit"
 	"sotto/db"
-	"sotto/locales"
 )
 
 // WithMenu returns the lines in use whose callers hear a tree of menus.
@@ -24,23 +22,22 @@ func (ll *Lines) WithMenu(tx *db.Tx, id sotto.MenuID) ([]sotto.LineID, error) {
 // another one.
 func (ll *Lines) AddMenuSound(ctx context.Context, actor sotto.Actor, id sotto.LineID, locale string, wav []byte) (n int64, err error) {
 	defer sotto.Wrap(&err, "line.AddMenuSound(%d)", id)
-	if !actor.IsAdmin() {
-		return 0, sotto.Fail(sotto.Denied, "Only an administrator may change what a menu says.")
+	d := Draft{Category: MenuGreeting, Locale: locale}
+	if err := d.check(actor); err != nil {
+		return 0, err
 	}
-	if !locales.Speaks(locale) {
-		return 0, sotto.FailField("locale", "The language of a sound is en or fr.")
+	if wav == nil {
+		wav = []byte{}
 	}
-	return ll.upload(ctx, wav, func(row int64, sum []byte) error {
-		return ll.db.Write(ctx, func(tx *db.Tx) error {
-			if _, err := ll.living(tx, id); err != nil {
-				return err
-			}
-			if err := ll.insertSound(tx, actor, row, id, MenuGreeting, locale, sum); err != nil {
-				return err
-			}
-			return ll.audit.Add(tx, actor, audit.Entry{Action: audit.Create, Source: audit.Greeting, SourceID: int64(id)})
-		})
+	err = ll.keep(ctx, 0, wav, func(tx *db.Tx, s stored) error {
+		if _, err := ll.living(tx, id); err != nil {
+			return err
+		}
+		u, err := ll.insertGreeting(tx, actor, d, s)
+		n = u.ID
+		return err
 	})
+	return n, err
 }
 
 // HasMenuSound reports whether there is a sound of that number for menus.

@@ -39,10 +39,14 @@ func scan(s db.Scanner) (l Line, err error) {
 	return l, err
 }
 
-// complete reads what stands in other tables: the groups and the hours.
+// complete reads what stands in other tables: the groups, the sounds and
+// the hours.
 func (ll *Lines) complete(tx *db.Tx, l *Line) (err error) {
 	l.Groups, err = db.All(tx, scanGroup, ll.q["Groups"], int64(l.ID))
-	if err != nil || l.Schedule == 0 {
+	if err != nil {
+		return err
+	}
+	if l.Greetings, err = db.All(tx, scanUse, ll.q["UsesOfLine"], int64(l.ID)); err != nil || l.Schedule == 0 {
 		return err
 	}
 	s, err := ll.schedule(tx, l.Schedule)

@@ -18,48 +18,6 @@ import (
 //go:embed sound/en sound/fr sound/*.wav sound/*.txt
 var soundFiles embed.FS
 
-// Category is what a sound is for.
-type Category string
-
-// The categories.
-const (
-	Greeting      Category = "greeting"        // the first words a caller hears
-	ConsentAlways Category = "consent-always"  // this call is recorded
-	ConsentOptIn  Category = "consent-opt-in"  // press 3 to be recorded
-	ConsentOptOut Category = "consent-opt-out" // press 3 not to be recorded
-	OutOfHours    Category = "out-of-hours"    // the line is closed
-	Unavailable   Category = "unavailable"     // nobody took the call in time
-	Voicemail     Category = "voicemail"       // leave a message after the tone
-	Wait          Category = "wait"            // heard while waiting, again and again
-	Goodbye       Category = "goodbye"         // the last words when nobody could help
-	Thanks        Category = "thanks"          // the last words after a message
-	WrongKey      Category = "wrong-key"       // the key pressed in a menu leads nowhere
-)
-
-// MenuGreeting is what a menu says. It is not among Categories: it has no
-// default, a line may have many, and a menu names the one it plays.
-const MenuGreeting Category = "menu"
-
-// Categories returns every category in the order a call may meet them.
-func Categories() []Category {
-	return []Category{
-		Greeting, ConsentAlways, ConsentOptIn, ConsentOptOut, OutOfHours, Unavailable, Voicemail, Wait, Goodbye, Thanks, WrongKey,
-	}
-}
-
-// Notice returns the category of the notice that mode demands; "" for none.
-func (c Consent) Notice() Category {
-	switch c {
-	case Always:
-		return ConsentAlways
-	case OptIn:
-		return ConsentOptIn
-	case OptOut:
-		return ConsentOptOut
-	}
-	return ""
-}
-
 // Sound is one sound as a caller hears it.
 type Sound struct {
 	Clip media.Clip
@@ -72,9 +30,9 @@ type Sound struct {
 
 // defaults are the embedded sounds.
 type defaults struct {
-	by         map[string]Sound  // "fr/greeting"
-	texts      map[string]string // the same keys
-	beep, hold media.Clip
+	by    map[string]Sound  // "fr/greeting", "fr/position-1"
+	texts map[string]string // the same keys, without the music
+	beep  media.Clip
 }
 
 func loadDefaults() (defaults, error) {
@@ -85,20 +43,20 @@ func loadDefaults() (defaults, error) {
 		err = errors.Join(err, e)
 		for _, row := range strings.Split(string(text), "\n") {
 			if category, said, ok := strings.Cut(row, ": "); ok && !strings.HasPrefix(row, "#") {
-				d.texts[locale+"/"+category] = said
+				name := locale + "/" + category
+				d.texts[name] = said
+				s, e := embedded(name)
+				err = errors.Join(err, e)
+				d.by[name] = s
 			}
 		}
-		for _, c := range Categories() {
-			name := locale + "/" + string(c)
-			s, e := embedded(name)
-			err = errors.Join(err, e)
-			d.by[name] = s
-		}
+		hold, e := embedded(string(Hold)) // music has no language
+		err = errors.Join(err, e)
+		d.by[locale+"/"+string(Hold)] = hold
 	}
-	beep, e1 := embedded("beep")
-	hold, e2 := embedded("hold")
-	d.beep, d.hold = beep.Clip, hold.Clip
-	return d, errors.Join(err, e1, e2)
+	beep, e := embedded("beep")
+	d.beep = beep.Clip
+	return d, errors.Join(err, e)
 }
 
 func embedded(name string) (Sound, error) {
@@ -118,7 +76,7 @@ func (ll *Lines) Beep() media.Clip { return ll.sounds.beep }
 
 // Hold is what a waiting caller hears between the words: 12 s of quiet music,
 // made to be repeated. It stands for the ringing tone too.
-func (ll *Lines) Hold() media.Clip { return ll.sounds.hold }
+func (ll *Lines) Hold() media.Clip { return ll.sounds.by["en/"+string(Hold)].Clip }
 
 // Text is what the default sound of a category says.
 func (ll *Lines) Text(c Category, locale string) string { return ll.sounds.texts[locale+"/"+string(c)] }
@@ -132,10 +90,27 @@ func (ll *Lines) Own(c Category, locale string) Sound {
 	return ll.sounds.by[locale+"/"+string(c)]
 }
 
-// Sound returns what a line plays for a category in a language: the sound an
-// administrator uploaded, or else the desk's own.
+// Sound returns what a line plays now for a category in a language: the sound
+// an administrator uploaded, or else the desk's own. Hear is the same for a
+// call that began at another hour.
 func (ll *Lines) Sound(ctx context.Context, id sotto.LineID, c Category, locale string) (s Sound, err error) {
 	defer sotto.Wrap(&err, "line.Sound(%d, %s)", id, c)
+	open := true
+	err = ll.db.Read(ctx, func(tx *db.Tx) error {
+		l, err := ll.Load(tx, id)
+		open = l.Hours.Open(tx.Now)
+		return err
+	})
+	if err != nil && sotto.KindOf(err) != sotto.NotFound {
+		return s, err
+	}
+	return ll.Hear(ctx, id, open, c, locale)
+}
+
+// Hear returns what a line plays to a caller who called while it was open, or
+// closed. A sound for those hours goes before one for any.
+func (ll *Lines) Hear(ctx context.Context, id sotto.LineID, open bool, c Category, locale string) (s Sound, err error) {
+	defer sotto.Wrap(&err, "line.Hear(%d, %s)", id, c)
 	if !locales.Speaks(locale) {
 		locale = locales.Default
 	}
@@ -144,7 +119,7 @@ func (ll *Lines) Sound(ctx context.Context, id sotto.LineID, c Category, locale 
 	}
 	var row upload
 	err = ll.db.Read(ctx, func(tx *db.Tx) error {
-		row, err = db.One(tx, scanUpload, ll.q["Greeting"], int64(id), string(c), locale)
+		row, err = db.One(tx, scanUpload, ll.q["Heard"], int64(id), string(c), locale, string(whenOf(open)))
 		return err
 	})
 	if errors.Is(err, db.ErrNone) {
@@ -180,7 +155,7 @@ func (ll *Lines) uploaded(u upload) (Sound, error) {
 		return Sound{}, err
 	}
 	s := Sound{SHA256: sha256.Sum256(b), Notice: fmt.Sprintf("greeting/%d", u.id)}
-	if string(s.SHA256[:]) != string(u.sum) {
+	if len(u.sum) > 0 && string(s.SHA256[:]) != string(u.sum) {
 		return Sound{}, fmt.Errorf("the file of greeting %d is not the one that was uploaded", u.id)
 	}
 	if s.Clip, err = media.ParseWAV(b); err != nil {

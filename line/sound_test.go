@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sotto/leg/media"
+	"sotto/leg/media/audio"
 	"sotto/leg/media/mediatest"
 	"sotto/locales"
 )
@@ -33,31 +34,71 @@ func level(c media.Clip) float64 {
 func TestEveryCategoryHasTextAndSoundInEveryLanguage(t *testing.T) {
 	d := defaultsOf(t)
 	for _, locale := range locales.Languages() {
-		for _, c := range Categories() {
+		for _, c := range append(Categories(), MenuGreeting) {
 			name := locale + "/" + string(c)
-			if d.texts[name] == "" {
+			if d.texts[name] == "" && c != Hold {
 				t.Errorf("%s has no text", name)
 			}
-			clip := d.by[name].Clip
-			if l := clip.Duration(); l < time.Second || l > 22*time.Second {
-				t.Errorf("%s plays %v", name, l)
+			if d.by[name].Notice == "" {
+				t.Errorf("%s has no sound", name)
 			}
-			if dB := level(clip); dB < -26 || dB > -19 {
-				t.Errorf("%s is at %.1f dB, want about -22", name, dB)
+			if got, l, ok := ParseDefaultID(DefaultID(c, locale)); got != c || l != locale || !ok || CategoryOf(c.ID()) != c {
+				t.Errorf("%s is called %s, which is %s in %s; its number is %d", name, DefaultID(c, locale), got, l, c.ID())
 			}
 		}
 	}
-	if len(d.texts) != len(d.by) {
-		t.Errorf("%d texts and %d sounds", len(d.texts), len(d.by))
+	for name := range d.texts {
+		clip := d.by[name].Clip
+		if l := clip.Duration(); l < time.Second || l > 22*time.Second {
+			t.Errorf("%s plays %v", name, l)
+		}
+		if is := audio.Loudness(clip.PCM()); math.Abs(is-audio.Target) > 4.5 {
+			t.Errorf("%s is at %.1f LUFS, want about %.0f", name, is, audio.Target)
+		}
+	}
+}
+
+func TestZendesksNineCategoriesHaveItsNumbers(t *testing.T) {
+	for i, word := range []string{
+		"voicemail", "available", "wait", "hold", "ivr", "callback", "callback_confirmation", "call_recording_opt_out", "call_recording_opt_in",
+	} {
+		if c := CategoryOf(i + 1); c.Word() != word {
+			t.Errorf("category %d is %q, want %q", i+1, c.Word(), word)
+		}
+	}
+	for _, id := range []string{"", "wait", "_en", "wait_de", "jingle_en", "wait_en_en"} {
+		if c, l, ok := ParseDefaultID(id); ok {
+			t.Errorf("%q is %s in %s", id, c, l)
+		}
+	}
+}
+
+func TestAnnouncementsAreSpokenForEveryPlaceAndWait(t *testing.T) {
+	ll := &Lines{sounds: defaultsOf(t)}
+	for _, locale := range locales.Languages() {
+		seen := map[string]bool{}
+		for n := range 13 {
+			seen[string(ll.Position(locale, n).Mulaw)] = true
+		}
+		if len(seen) != 11 || seen[""] {
+			t.Errorf("%s: %d different places, want 11", locale, len(seen))
+		}
+		clear(seen)
+		for wait := time.Duration(0); wait < 40*time.Minute; wait += 30 * time.Second {
+			seen[string(ll.AverageWait(locale, wait).Mulaw)] = true
+		}
+		if len(seen) != 10 || seen[""] {
+			t.Errorf("%s: %d different waits, want 10", locale, len(seen))
+		}
 	}
 }
 
 func TestHoldIsQuietAndBeepIsATone(t *testing.T) {
 	d := defaultsOf(t)
-	if dB := level(d.hold); dB < -35 || dB > -24 {
+	if dB := level(d.by["en/hold"].Clip); dB < -35 || dB > -24 {
 		t.Errorf("the music is at %.1f dB, want well below speech", dB)
 	}
-	if l := d.hold.Duration(); l < 5*time.Second || l > 20*time.Second {
+	if l := d.by["en/hold"].Clip.Duration(); l < 5*time.Second || l > 20*time.Second {
 		t.Errorf("the music plays %v", l)
 	}
 	beep := mediatest.Decode(media.Mulaw, d.beep.Mulaw)

@@ -281,15 +281,25 @@ CREATE TABLE line_group (
 
 CREATE TABLE greeting (
   id BIGINT PRIMARY KEY,
+  category TEXT NOT NULL,
+  locale TEXT NOT NULL,
+  name TEXT NOT NULL,
+  sha256 BYTEA,
+  duration_ms BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  uploaded_by BIGINT REFERENCES person (id),
+  removed_at BIGINT
+);
+
+CREATE TABLE greeting_use (
   line_id BIGINT NOT NULL REFERENCES line (id),
   category TEXT NOT NULL,
   locale TEXT NOT NULL,
-  sha256 BYTEA NOT NULL,
-  created_at BIGINT NOT NULL,
-  uploaded_by BIGINT REFERENCES person (id),
-  replaced_at BIGINT
+  hours TEXT NOT NULL,
+  greeting_id BIGINT NOT NULL REFERENCES greeting (id),
+  PRIMARY KEY (line_id, category, locale, hours)
 );
-CREATE UNIQUE INDEX greeting_line ON greeting (line_id, category, locale) WHERE replaced_at IS NULL AND category <> 'menu';
+CREATE INDEX greeting_use_greeting ON greeting_use (greeting_id);
 CREATE INDEX greeting_uploader ON greeting (uploaded_by) WHERE uploaded_by IS NOT NULL;
 
 CREATE TABLE ticket (

@@ -281,15 +281,25 @@ CREATE TABLE line_group (
 
 CREATE TABLE greeting (
   id INTEGER PRIMARY KEY,
+  category TEXT NOT NULL,
+  locale TEXT NOT NULL,
+  name TEXT NOT NULL,
+  sha256 BLOB,
+  duration_ms INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  uploaded_by INTEGER REFERENCES person (id),
+  removed_at INTEGER
+) STRICT;
+
+CREATE TABLE greeting_use (
   line_id INTEGER NOT NULL REFERENCES line (id),
   category TEXT NOT NULL,
   locale TEXT NOT NULL,
-  sha256 BLOB NOT NULL,
-  created_at INTEGER NOT NULL,
-  uploaded_by INTEGER REFERENCES person (id),
-  replaced_at INTEGER
+  hours TEXT NOT NULL,
+  greeting_id INTEGER NOT NULL REFERENCES greeting (id),
+  PRIMARY KEY (line_id, category, locale, hours)
 ) STRICT;
-CREATE UNIQUE INDEX greeting_line ON greeting (line_id, category, locale) WHERE replaced_at IS NULL AND category <> 'menu';
+CREATE INDEX greeting_use_greeting ON greeting_use (greeting_id);
 CREATE INDEX greeting_uploader ON greeting (uploaded_by) WHERE uploaded_by IS NOT NULL;
 
 CREATE TABLE ticket (

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,16 @@ import (
 // what comes, and says a tone of 440 Hz. commands are typed on its console.
 func softphone(t *testing.T, e *Endpoint, tcp bool, commands ...string) *output {
 	t.Helper()
+	if tcp {
+		return baresip(t, e.AddrTCP(), "tcp", "", "", commands...)
+	}
+	return baresip(t, e.Addr(), "udp", "", "", commands...)
+}
+
+// baresip is softphone with more lines of configuration and more parameters of
+// the account.
+func baresip(t *testing.T, at netip.AddrPort, transport, lines, params string, commands ...string) *output {
+	t.Helper()
 	path, err := exec.LookPath("baresip")
 	if err != nil {
 		t.Skip("baresip is not installed: apt-get install baresip-core")
@@ -29,12 +40,9 @@ func softphone(t *testing.T, e *Endpoint, tcp bool, commands ...string) *output 
 		t.Skip("baresip's modules are not here")
 	}
 	dir := t.TempDir()
-	at, transport := e.Addr(), "udp"
-	if tcp {
-		at, transport = e.AddrTCP(), "tcp"
-	}
 	files := map[string]string{
-		"config": fmt.Sprintf(`sip_listen 127.0.0.1:0
+		"config": fmt.Sprintf(`%s
+sip_listen 127.0.0.1:0
 net_interface 127.0.0.1
 module_path %s
 module g711.so
@@ -50,9 +58,9 @@ ausrc_channels 2
 auplay_channels 1
 auplay_srate 8000
 rtp_ports 21000-21999
-`, modules),
-		"accounts": fmt.Sprintf("<sip:mia@%s;transport=%s>;auth_user=mia;auth_pass=open-sesame;answermode=auto;regint=60;audio_codecs=PCMA/8000/1\n",
-			at, transport),
+`, lines, modules),
+		"accounts": fmt.Sprintf("<sip:mia@%s;transport=%s>;auth_user=mia;auth_pass=open-sesame;answermode=auto;regint=60;audio_codecs=PCMA/8000/1%s\n",
+			at, transport, params),
 		"contacts": "",
 	}
 	for name, text := range files {
@@ -136,6 +144,67 @@ func TestSoftphonePlacesACall(t *testing.T) {
 		}
 		go l.Media().Play(soon(t), media.Tone(1000, time.Second), true)
 		hears(t, l.Media(), 440)
+		l.Hangup(leg.Released)
+		ends(t, l, leg.Released)
+	case <-soon(t).Done():
+		t.Fatal("no call came in")
+	}
+}
+
+// encryptingSoftphone is baresip over TLS that takes encrypted audio only.
+func encryptingSoftphone(t *testing.T, e *Endpoint, id identity, lines string, commands ...string) *output {
+	t.Helper()
+	return baresip(t, e.AddrTLS(), "tls", "module_path /usr/lib/baresip/modules\nmodule srtp.so\nsip_cafile "+id.cert+"\n"+lines,
+		";mediaenc=srtp-mand", commands...)
+}
+
+// echo makes baresip say what it hears.
+const echo = "audio_player aubridge,echo\naudio_source aubridge,echo\nausrc_srate 8000\nausrc_channels 1"
+
+func TestEncryptingSoftphoneIsRungAndHeard(t *testing.T) {
+	id := newIdentity(t, "127.0.0.1")
+	e := phoneDesk(t, Config{
+		UDP: "127.0.0.1:0", TLS: "127.0.0.1:0", Certificate: id.cert, Key: id.key,
+		Media: engine(t, "127.0.0.1"), MD5Only: true, SecurePhones: true,
+	})
+	encryptingSoftphone(t, e, id, "")
+	until(t, "the telephone is registered", func() bool { return len(e.Contacts(9)) == 1 })
+	if c := e.Contacts(9)[0]; !c.TLS {
+		t.Errorf("the contact is %+v, want one over TLS", c)
+	}
+	l, err := e.Dial(soon(t), Target{Device: 9, Caller: leg.Caller{Number: "+33142000001"}})
+	if err != nil {
+		t.Fatalf("Dial() = %v", err)
+	}
+	if !l.(*Call).Encrypted() {
+		t.Error("the audio is not encrypted")
+	}
+	hears(t, l.Media(), 440)
+	l.Hangup(leg.Released)
+	ends(t, l, leg.Released)
+}
+
+func TestEncryptingSoftphoneCallsAndHearsUs(t *testing.T) {
+	id := newIdentity(t, "127.0.0.1")
+	legs := make(chan leg.Leg, 1)
+	e := phoneDesk(t, Config{
+		UDP: "127.0.0.1:0", TLS: "127.0.0.1:0", Certificate: id.cert, Key: id.key,
+		Media: engine(t, "127.0.0.1"), MD5Only: true, SecurePhones: true,
+		AcceptPhone: func(ctx context.Context, l leg.Leg, _ sotto.DeviceID) {
+			if l.Answer(ctx) == nil {
+				legs <- l
+				<-l.Ended()
+			}
+		},
+	})
+	encryptingSoftphone(t, e, id, echo, "d+33970000000")
+	select {
+	case l := <-legs:
+		if !l.(*Call).Encrypted() {
+			t.Error("the audio is not encrypted")
+		}
+		go l.Media().Play(soon(t), media.Tone(1000, time.Second), true)
+		hears(t, l.Media(), 1000) // it was heard, and said again
 		l.Hangup(leg.Released)
 		ends(t, l, leg.Released)
 	case <-soon(t).Done():

@@ -28,6 +28,13 @@ type Config struct {
 	HTTP           string      `yaml:"http"`
 	TrustProxy     bool        `yaml:"trust_proxy"`
 	SIP            string      `yaml:"sip"`
+	SIPTLS         string      `yaml:"sip_tls"`         // "" listens over no TLS
+	SIPWS          string      `yaml:"sip_ws"`          // "" listens for no WebSockets
+	SIPWSS         string      `yaml:"sip_wss"`         // "" listens for no WebSockets over TLS
+	SIPCertificate string      `yaml:"sip_certificate"` // PEM, for sip_tls and sip_wss
+	SIPKey         string      `yaml:"sip_key"`         // PEM
+	SIPOrigins     []string    `yaml:"sip_origins"`     // web pages that may open WebSockets; none is any
+	PhonesSecure   bool        `yaml:"phones_secure_media"`
 	MediaAddress   string      `yaml:"media_address"`
 	MediaAdvertise string      `yaml:"media_advertise"`
 	MediaPortMin   uint16      `yaml:"media_port_min"`
@@ -96,6 +103,14 @@ func (c Config) Check() error {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			return sotto.FailField(name, fmt.Sprintf("%s must be an address with a port, as 127.0.0.1:5060.", name))
 		}
+	}
+	for name, addr := range map[string]string{"sip_tls": c.SIPTLS, "sip_ws": c.SIPWS, "sip_wss": c.SIPWSS} {
+		if _, _, err := net.SplitHostPort(addr); addr != "" && err != nil {
+			return sotto.FailField(name, fmt.Sprintf("%s must be an address with a port, as 0.0.0.0:5061, or empty.", name))
+		}
+	}
+	if (c.SIPTLS != "" || c.SIPWSS != "") && (c.SIPCertificate == "" || c.SIPKey == "") {
+		return sotto.FailField("sip_certificate", "To listen over TLS, name the files of a certificate and its key.")
 	}
 	if c.Data == "" {
 		return sotto.FailField("data", "Say which folder to keep the data in.")

@@ -95,7 +95,10 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 		UDP: d.cfg.SIP, TCP: d.cfg.SIP, Advertise: advertise, Media: s.media, Trunks: d.cfg.sipTrunks(),
 		Phones: d.Agents, Clock: d.cfg.Clock, Log: d.log, Metrics: d.Metrics,
 		MD5Only: d.cfg.PhonesMD5Only,
-		Timers:  sip.Timers{MediaTimeout: time.Duration(d.cfg.MediaTimeout) * time.Second},
+		TLS:     d.cfg.SIPTLS, WS: d.cfg.SIPWS, WSS: d.cfg.SIPWSS,
+		Certificate: d.cfg.SIPCertificate, Key: d.cfg.SIPKey, Origins: d.cfg.SIPOrigins,
+		SecurePhones: d.cfg.PhonesSecure,
+		Timers:       sip.Timers{MediaTimeout: time.Duration(d.cfg.MediaTimeout) * time.Second},
 		Accept: func(ctx context.Context, l leg.Leg) {
 			<-open
 			s.flow.Accept(ctx, l)

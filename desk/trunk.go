@@ -28,6 +28,12 @@ type Trunk struct {
 	Numbers        string `yaml:"numbers"`         // "", plus, plain, zeros or national
 	Country        string `yaml:"country"`         // calling code in digits, for numbers: national
 	LateOffer      bool   `yaml:"late_offer"`      // let the carrier describe the audio first
+
+	TLS         bool   `yaml:"tls"`          // send over TLS; the certificate must be for the host of Address
+	ServerName  string `yaml:"server_name"`  // or for this one
+	RootsFile   string `yaml:"roots_file"`   // issuers believed, PEM; "" is the system's
+	Fingerprint string `yaml:"fingerprint"`  // SHA-256 of the one certificate believed, instead of name and issuer
+	SecureMedia bool   `yaml:"secure_media"` // refuse calls whose audio is not encrypted
 }
 
 // keepAliveEvery is how often a carrier is asked whether it is there, in seconds.
@@ -57,6 +63,7 @@ func (c Config) sipTrunks() []sip.Trunk {
 			Register: t.Register, Expires: time.Duration(t.Expires) * time.Second,
 			Identity: sip.Identity(t.Identity), TrustIdentity: t.TrustIdentity, TrustDiversion: t.TrustDiversion,
 			Numbers: sip.Numbers(t.Numbers), Country: t.Country, LateOffer: t.LateOffer,
+			TLS: t.TLS, ServerName: t.ServerName, RootsFile: t.RootsFile, Fingerprint: t.Fingerprint, SecureMedia: t.SecureMedia,
 		}
 		if t.Address != "" && t.KeepAlive >= 0 {
 			k.KeepAlive = time.Duration(t.KeepAlive) * time.Second

@@ -53,6 +53,10 @@ type origin struct {
 // inbound begins a call to us. What makes it impossible is answered here;
 // after that the call is an actor and Accept has its leg.
 func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, o origin) {
+	if o.trunk == nil && e.cfg.SecurePhones && !source(req).tls {
+		respond(req, tx, 488, newTag(), nil) // the keys would travel in the clear
+		return
+	}
 	var offer *sdp.Session
 	var sess session
 	if len(req.Body()) > 0 {

@@ -129,11 +129,29 @@ func (r *registrar) branches(device sotto.DeviceID) []branch {
 	now := r.e.cfg.Clock()
 	var l []branch
 	for _, b := range r.devices[device] {
-		if b.Expires.After(now) {
+		if b.Expires.After(now) && r.e.reachable(b) {
 			l = append(l, branch{uri: b.URI, to: hop{b.From, b.TCP, b.TLS}, fixed: true})
 		}
 	}
 	return l
+}
+
+// reachable reports whether a call to c can come about: one that may only be
+// encrypted needs TLS, and one over a WebSocket its connection, which nobody
+// but the telephone can open (RFC 7118 5).
+func (e *Endpoint) reachable(c Contact) bool {
+	if e.cfg.SecurePhones && !c.TLS {
+		return false
+	}
+	u, err := message.ParseURI(c.URI)
+	if err != nil {
+		return false
+	}
+	way, _ := u.Param("transport")
+	if way = strings.ToLower(way); way != "ws" && way != "wss" && !strings.HasSuffix(strings.ToLower(u.Host), ".invalid") {
+		return true
+	}
+	return e.streamAt(hop{c.From, c.TCP, c.TLS}) != nil
 }
 
 // register carries out a REGISTER whose sender gave the device's password

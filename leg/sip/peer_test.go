@@ -28,6 +28,12 @@ func newPeer(t *testing.T, addr string, desk netip.AddrPort) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return listening(t, c, desk)
+}
+
+// listening is a peer on a socket, or on what stands for one.
+func listening(t *testing.T, c net.PacketConn, desk netip.AddrPort) *peer {
+	t.Helper()
 	p := &peer{t: t, c: c, desk: desk, in: make(chan gosip.Message, 4096)}
 	done := make(chan struct{})
 	go func() {

@@ -58,14 +58,6 @@ type Sink interface {
 	Push(f Frame)
 }
 
-// Quality is what arrived of one party's audio (RFC 3550 6.4.1).
-type Quality struct {
-	Received  uint64        // packets, without duplicates
-	Lost      uint64        // packets that were numbered and never came
-	Duplicate uint64        // packets that came twice
-	Jitter    time.Duration // interarrival jitter, smoothed over 16 packets
-}
-
 // Remote is the other end of a port as SDP describes it.
 type Remote struct {
 	// Addr is where the party wants its audio, and whence it should send.
@@ -91,6 +83,9 @@ type Remote struct {
 	// Keys encrypt the audio; the zero value leaves it plain. Other keys than
 	// before take over at once, and the old ones decrypt for 2 s more.
 	Keys Keys
+	// RTCPMux is whether the party takes reports (RTCP) at Addr too, as was
+	// agreed (RFC 5761 5.1.1). It is sent none otherwise.
+	RTCPMux bool
 	// Send is whether the party is to hear anything, Receive whether it is to
 	// be heard (RFC 3264 5.1, seen from our side). On hold one or both are false.
 	Send, Receive bool

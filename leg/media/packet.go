@@ -24,7 +24,7 @@ const (
 	ReasonOverrun       Reason = "overrun"         // CSRC list or extension longer than the packet
 	ReasonPadding       Reason = "padding"         // padding longer than the payload
 	ReasonEmpty         Reason = "empty"           // no payload
-	ReasonRTCP          Reason = "rtcp"            // RTCP on the same port (RFC 5761 4)
+	ReasonRTCP          Reason = "rtcp"            // RTCP on the same port (RFC 5761 4): read, and no audio
 	ReasonPayloadType   Reason = "payload type"    // one we did not negotiate
 	ReasonEvent         Reason = "event"           // a malformed telephone event
 	ReasonDuplicate     Reason = "duplicate"       // this number came before

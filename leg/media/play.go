@@ -397,7 +397,7 @@ func (s *schedule) stop() {
 }
 
 // keepAlive sends a frame of silence to every party that may hear and has
-// been sent nothing for a while (RFC 6263 4.1).
+// been sent nothing for a while (RFC 6263 4.1), and the reports that are due.
 func (e *Engine) keepAlive(now time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -405,6 +405,9 @@ func (e *Engine) keepAlive(now time.Duration) {
 		p.mu.Lock()
 		if p.connected && p.remote.Send && now-p.out.at > keepAlive {
 			p.sayNothing(now)
+		}
+		if p.connected {
+			p.report(now)
 		}
 		p.mu.Unlock()
 	}

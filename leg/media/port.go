@@ -26,24 +26,26 @@ type Port struct {
 	heard  atomic.Int64          // when a packet last came, since the epoch
 	crypt  atomic.Pointer[crypt] // nil when the audio is plain; changed under mu
 
-	mu        sync.Mutex
-	closed    bool
-	connected bool
-	remote    Remote
-	source    netip.AddrPort // where the party sends from, and is sent to
-	dest      dest           // source, in the system's form
-	latch     latch
-	ban       ban
-	in        receiver
-	pace      pace
-	keys      keyReader
-	out       sender
-	seat      seat
-	muted     bool
-	guard     *guard // nil unless the party's keys are private
-	taps      []*tap // replaced, never changed: the readers hold on to it
-	prompt    *prompt
-	typing    *typing
+	mu          sync.Mutex
+	closed      bool
+	connected   bool
+	remote      Remote
+	source      netip.AddrPort // where the party sends from, and is sent to
+	dest        dest           // source, in the system's form
+	latch       latch
+	ban         ban
+	in          receiver
+	pace        pace
+	keys        keyReader
+	out         sender
+	seat        seat
+	muted       bool
+	control     *control      // nil before the first report
+	connectedAt time.Duration // 0 before the first Connect
+	guard       *guard        // nil unless the party's keys are private
+	taps        []*tap        // replaced, never changed: the readers hold on to it
+	prompt      *prompt
+	typing      *typing
 }
 
 func newPort(e *Engine, s *socket, fixed bool, now time.Duration) *Port {
@@ -100,6 +102,9 @@ func (p *Port) Connect(r Remote) (err error) {
 	}
 	p.leave(now)
 	p.connected, p.remote = true, r
+	if p.connectedAt == 0 {
+		p.connectedAt = now
+	}
 	if p.ban = p.s.gone[r.Addr]; p.ban.by == p {
 		p.ban = ban{} // it comes back to where it was
 	}
@@ -209,13 +214,6 @@ func (p *Port) Done() <-chan struct{} { return p.done }
 // SilentFor is the time since a packet came from the party, or since the port
 // was opened if none has. Packets count, not sound: a muted telephone is alive.
 func (p *Port) SilentFor() time.Duration { return p.e.now() - time.Duration(p.heard.Load()) }
-
-// Quality tells what arrived of the party's audio so far.
-func (p *Port) Quality() Quality {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.in.report()
-}
 
 // Digits are the keys the party pressed, each once, as soon as it is pressed
 // (RFC 4733, whatever payload type was negotiated, and InjectDigit). The

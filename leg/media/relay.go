@@ -127,6 +127,9 @@ func (p *Port) receive(w *worker, src netip.AddrPort, b []byte, now time.Duratio
 	}
 	pkt, why := parsePacket(b)
 	h, why := p.hear(src, &pkt, why, now)
+	if why == dropRTCP {
+		p.learn(b, now)
+	}
 	if why != kept {
 		return why
 	}

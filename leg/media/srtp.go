@@ -229,6 +229,7 @@ func (p *Port) secure(k Keys, now time.Duration) error {
 func (o *sender) restart() {
 	o.ssrc, o.seq = rand.Uint32(), uint16(rand.Uint32())>>1
 	o.source, o.reach = 0, 0
+	o.packets, o.octets = 0, 0
 }
 
 // proves reports whether a packet from a stranger shows that it is the

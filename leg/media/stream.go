@@ -211,6 +211,8 @@ type sender struct {
 	ts   uint32        // highest timestamp sent
 	at   time.Duration // when that was, since the epoch
 	span uint32        // samples in that packet
+
+	packets, octets uint32 // sent of this SSRC, about
 }
 
 func newSender(now time.Duration) sender {
@@ -244,6 +246,8 @@ func (o *sender) stamp(src source, seq uint16, ts, span uint32, now time.Duratio
 	case d == 0: // a telephone event grows at one timestamp
 		o.span = max(o.span, span)
 	}
+	o.packets++
+	o.octets += span
 	return outSeq, outTS, first, true
 }
 

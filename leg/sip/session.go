@@ -161,6 +161,7 @@ func (s *session) connect(c *Call, st sdp.Stream) error {
 			Addr: st.Remote, Law: st.Law, PayloadType: st.Payload,
 			Ptime: time.Duration(st.Ptime) * time.Millisecond, Signal: c.d.peer.addr.Addr(),
 			Send: st.Direction.Sends(), Receive: st.Direction.Receives(), Keys: st.Keys,
+			RTCPMux: st.RTCPMux,
 		}
 		if st.HasEvents {
 			r.EventType = st.Events

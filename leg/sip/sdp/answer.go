@@ -17,6 +17,9 @@ var ErrNoCommon = errors.New("sdp: no G.711 audio in common")
 // offeredEvents is the payload type of telephone events in our own offers.
 const offeredEvents = 101
 
+// rtcpMux says that RTCP may come where the audio comes (RFC 5761 5.1.1).
+const rtcpMux = "a=rtcp-mux\r\n"
+
 // Local is our side of a call.
 type Local struct {
 	Addr      netip.AddrPort // where our audio lives
@@ -37,6 +40,7 @@ type Stream struct {
 	Ptime     int       // milliseconds the peer wants in a packet; 20 when it did not say
 	Direction Direction // ours: Sends when we may send, Receives when the peer sends
 	Keys      media.Keys
+	RTCPMux   bool // RTCP goes where the audio goes (RFC 5761 5.1.1); else there is none
 
 	tag int // of the peer's a=crypto line that was chosen
 }
@@ -69,6 +73,9 @@ func Answer(offer *Session, l Local) ([]byte, Stream, error) {
 		}
 		if st.Keys != (media.Keys{}) {
 			b.WriteString(Crypto{Suite: st.Keys.Suite, Key: st.Keys.Out}.line(st.tag)) // RFC 4568 5.1.2
+		}
+		if st.RTCPMux {
+			b.WriteString(rtcpMux)
 		}
 		tail(&b, st.Direction)
 	}
@@ -109,6 +116,7 @@ func Offer(l Local) []byte {
 	if dir == "" {
 		dir = SendRecv
 	}
+	b.WriteString(rtcpMux)
 	tail(&b, dir)
 	return []byte(b.String())
 }
@@ -139,7 +147,7 @@ func agree(m *Media, l *Local) (Stream, bool) {
 	if !ok {
 		return Stream{}, false
 	}
-	st := Stream{Remote: netip.AddrPortFrom(m.Addr, m.Port), Ptime: m.Ptime, Keys: keys, tag: tag}
+	st := Stream{Remote: netip.AddrPortFrom(m.Addr, m.Port), Ptime: m.Ptime, RTCPMux: m.RTCPMux, Keys: keys, tag: tag}
 	if st.Ptime == 0 {
 		st.Ptime = 20 // RFC 3551 4.5
 	}

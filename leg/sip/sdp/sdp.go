@@ -58,7 +58,8 @@ type Media struct {
 	Formats   []string
 	Addr      netip.Addr // where it wants its packets; unspecified is the old way to hold
 	Direction Direction
-	Ptime     int // milliseconds in a packet, 0 when not said
+	Ptime     int  // milliseconds in a packet, 0 when not said
+	RTCPMux   bool // takes RTCP where it takes the audio (RFC 5761 5.1.1)
 
 	rtpmap []mapping
 	crypto []Crypto
@@ -205,6 +206,10 @@ func (p *parser) attribute(v string) error {
 		return nil
 	}
 	switch name {
+	case "rtcp-mux":
+		if p.cur != nil {
+			p.cur.RTCPMux = true
+		}
 	case "ptime":
 		n, err := number(strings.TrimSpace(val), 1000)
 		if err != nil {

@@ -189,7 +189,7 @@ func TestAcceptReadsTheAnswerToOurOffer(t *testing.T) {
 	}
 	got, err := Accept(answer, here)
 	want := Stream{
-		Remote: peer.Addr, Law: media.Mulaw, Events: 101, HasEvents: true, Ptime: 20, Direction: RecvOnly,
+		Remote: peer.Addr, Law: media.Mulaw, Events: 101, HasEvents: true, Ptime: 20, Direction: RecvOnly, RTCPMux: true,
 	}
 	if diff := cmp.Diff(want, got, compareAddr); err != nil || diff != "" {
 		t.Errorf("Accept() = %v (-want +got):\n%s", err, diff)
@@ -232,4 +232,29 @@ func FuzzSDP(f *testing.F) {
 			t.Fatalf("%d streams of %d are on, payload %d\n%s", on, len(a.Media), st.Payload, body)
 		}
 	})
+}
+
+func TestReportsGoWithTheAudioWhenBothSay(t *testing.T) {
+	l := Local{Addr: netip.MustParseAddrPort("192.0.2.1:4000"), ID: 1, Version: 1}
+	for _, with := range []bool{false, true} {
+		lines := []string{"m=audio 49170 RTP/AVP 0"}
+		if with {
+			lines = append(lines, "a=rtcp-mux")
+		}
+		peer, err := Parse([]byte(offerOf(lines...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, st, err := Answer(peer, l)
+		if err != nil || st.RTCPMux != with || strings.Contains(string(answer), "a=rtcp-mux\r\n") != with {
+			t.Errorf("offered %v: answered %v, %v:\n%s", with, st.RTCPMux, err, answer)
+		}
+		st, err = Accept(peer, l)
+		if err != nil || st.RTCPMux != with {
+			t.Errorf("answered %v: agreed %v, %v", with, st.RTCPMux, err)
+		}
+	}
+	if !strings.Contains(string(Offer(l)), "a=rtcp-mux\r\n") {
+		t.Error("our offer does not say that reports may come with the audio")
+	}
 }

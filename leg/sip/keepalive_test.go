@@ -99,6 +99,7 @@ func withPassword(t *testing.T, k *Trunk, secret string) {
 }
 
 func TestTrunkIsRegisteredWithRefreshedAndLeft(t *testing.T) {
+	t.Parallel()
 	for _, alg := range []digest.Algorithm{digest.SHA256, digest.MD5} {
 		t.Run(string(alg), func(t *testing.T) {
 			e, peers := carriers(t, Config{}, onlyOne(func(k *Trunk) {

@@ -85,6 +85,7 @@ func TestOfferOfOursIsAnsweredInThePrack(t *testing.T) {
 }
 
 func TestRingingThatIsNeverConfirmedEndsTheCall(t *testing.T) {
+	t.Parallel()
 	e, _, legs := ringingDesk(t)
 	p := newPeer(t, peerAddr, e.Addr())
 	s := p.call("prack-lost")

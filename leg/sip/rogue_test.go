@@ -19,6 +19,7 @@ func showsPassword(r *gosip.Request) bool {
 // trunk's place, for the right realm at another place, in the dialog, after a
 // redirection. It sees none (reliability.md 2.2, digest leak).
 func TestRogueThatChallengesEverythingSeesNoPassword(t *testing.T) {
+	t.Parallel()
 	ask := func(status int, realm string) []string {
 		name := map[int]string{401: "WWW-Authenticate", 407: "Proxy-Authenticate"}[status]
 		var l []string

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sotto/leg"
 )
@@ -58,17 +59,21 @@ func verdict(t *testing.T, cmd *exec.Cmd, out []byte, err error) {
 }
 
 func TestSippCarrierIsContent(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		scenario string
 		ringOnly bool
 	}{
 		{"call.xml", false}, {"hold.xml", false}, {"late-offer.xml", false}, {"double-bye.xml", false},
 		{"bad-offer.xml", false}, {"required.xml", false}, {"digits.xml", false}, {"cancel.xml", true},
+		{"prack.xml", false}, {"update.xml", false}, {"glare.xml", false},
 	} {
 		for _, tcp := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s tcp=%v", strings.TrimSuffix(tt.scenario, ".xml"), tcp), func(t *testing.T) {
+				timers := testTimers()
+				timers.MinSession = time.Second
 				e := open(t, Config{
-					Trunks: []Trunk{{Name: "carrier", Sources: []string{peerAddr}}}, Media: engine(t, "127.0.0.1"),
+					Trunks: []Trunk{{Name: "carrier", Sources: []string{peerAddr}}}, Media: engine(t, "127.0.0.1"), Timers: timers,
 					Accept: func(ctx context.Context, l leg.Leg) {
 						l.Ring(ctx)
 						if !tt.ringOnly {
@@ -91,8 +96,14 @@ func TestSippCarrierIsContent(t *testing.T) {
 }
 
 func TestSippCarrierAnswersOurCall(t *testing.T) {
+	for _, scenario := range []string{"answer.xml", "answer-early.xml"} {
+		t.Run(strings.TrimSuffix(scenario, ".xml"), func(t *testing.T) { sippAnswers(t, scenario) })
+	}
+}
+
+func sippAnswers(t *testing.T, scenario string) {
 	port := freePort(t)
-	cmd := sipp(t, "answer.xml", netip.AddrPort{}, false, "-p", fmt.Sprint(port))
+	cmd := sipp(t, scenario, netip.AddrPort{}, false, "-p", fmt.Sprint(port))
 	e := open(t, Config{
 		Trunks: []Trunk{{Name: "carrier", Sources: []string{peerAddr}, Address: fmt.Sprintf("%s:%d", peerAddr, port)}},
 		Media:  engine(t, "127.0.0.1"),

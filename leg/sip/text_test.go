@@ -111,6 +111,7 @@ func TestTextsWhoseTakerPanicsAreNotTaken(t *testing.T) {
 }
 
 func TestTextIsSentThroughATrunk(t *testing.T) {
+	t.Parallel()
 	e, peers := carriers(t, Config{}, onlyOne(func(k *Trunk) {
 		withPassword(t, k, "trunk secret")
 		k.Identity = CallerAsserted

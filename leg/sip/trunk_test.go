@@ -41,6 +41,7 @@ func carriers(t *testing.T, cfg Config, set func(i int, k *Trunk)) (*Endpoint, [
 }
 
 func TestNextTrunkIsTriedWhenOneDoesNotCarryTheCall(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		set  func(i int, k *Trunk)
@@ -88,6 +89,7 @@ func TestNextTrunkIsTriedWhenOneDoesNotCarryTheCall(t *testing.T) {
 }
 
 func TestWhatTheCalledPartySaysIsFinal(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		ring   bool

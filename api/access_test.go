@@ -6,8 +6,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"sotto"
+	"sotto/leg/media"
+	lines "sotto/line"
 	"sotto/person"
 )
 
@@ -42,6 +45,7 @@ func newMatrix(t *testing.T) *matrix {
 	for name := range own {
 		m.random[name] = "4711000"
 	}
+	m.random["category"] = "99"
 	m.random["recording"], m.random["token"], m.random["purpose"] = "4711000.wav", "nonsense", "marketing"
 
 	revoked := m.staff("Rita Revoked", "rita@desk.example", sotto.Admin)
@@ -69,7 +73,10 @@ func (m *matrix) thing(number, word string, l sotto.LineID) map[string]string {
 	m.work()
 	schedule := m.ask(m.admin, "POST", "/business_hours/schedules", `{"schedule":{"name":"Office","time_zone":"UTC"}}`).is(201).id("schedule.id")
 	holiday := m.ask(m.admin, "POST", "/business_hours/schedules/"+schedule+"/holidays", `{"holiday":{"name":"New year","start_date":"2027-01-01","end_date":"2027-01-01"}}`).is(201)
+	made, err := m.c.Lines.AddGreeting(context.Background(), sotto.Operator(), lines.Draft{Category: lines.Wait, Locale: "en"}, media.Tone(440, time.Second).WAV())
+	must(m.t, err)
 	return map[string]string{
+		"greeting": fmt.Sprint(made.ID), "category": "1",
 		"schedule": schedule, "holiday": holiday.id("holiday.id"),
 		"id": fmt.Sprint(int64(p.caller)), "person": fmt.Sprint(int64(p.caller)), "ticket": fmt.Sprint(int64(p.ticket)), "call": fmt.Sprint(int64(p.call)),
 		"recording": fmt.Sprintf("%d.wav", p.recording), "comment": comments.id("comments.1.id"), "attachment": comments.id("comments.1.attachments.0.id"),
@@ -101,6 +108,10 @@ func bodies(r route, ids map[string]string) string {
 		return `{"user":{"name":"New"}}`
 	case strings.Contains(r.path, "holidays"):
 		return `{"holiday":{"name":"New"}}`
+	case strings.HasSuffix(r.path, "/greetings"):
+		return `{"greeting":{"category_id":1,"name":"New"}}`
+	case strings.Contains(r.path, "greetings/{greeting}"):
+		return `{"greeting":{"name":"New"}}`
 	case strings.HasSuffix(r.path, "workweek"):
 		return `{"workweek":{"intervals":[{"start_time":0,"end_time":60}]}}`
 	case strings.Contains(r.path, "schedules"):
@@ -201,7 +212,7 @@ func TestWhatIsNotThereAndWhatIsNotYoursAreTheSame(t *testing.T) {
 					t.Errorf("%s: %s %s: foreign %d %s, unknown %d %s", role, r.method, r.path, foreign.status, foreign.raw, unknown.status, unknown.raw)
 				}
 			}
-			if strings.Contains(r.path, "{line}") || strings.Contains(r.path, "{schedule}") || strings.Contains(r.path, "{agent}") || strings.Contains(r.path, "{receipt}") {
+			if strings.Contains(r.path, "{line}") || strings.Contains(r.path, "{schedule}") || strings.Contains(r.path, "{greeting}") || strings.Contains(r.path, "{category}") || strings.Contains(r.path, "{agent}") || strings.Contains(r.path, "{receipt}") {
 				continue
 			}
 			erased := m.ask(who, r.method, fill(r.path, m.erased), bodies(r, m.erased)).lacks("gone@", "199007777", "secrettext", "secretname gone")

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"sotto/leg/media"
 )
 
 // number adds a line and returns its id.
@@ -179,4 +182,62 @@ func TestOpeningHoursAndHolidays(t *testing.T) {
 	if n := d.ask(d.admin, "GET", "/audit_logs?filter[source_type]=schedule").at("count"); n != 6.0 {
 		t.Errorf("%v audit entries of schedules, want 6", n)
 	}
+}
+
+func TestGreetingsAreAddedHeardUsedAndRemoved(t *testing.T) {
+	d := sqlite(t)
+	const all = "/channels/voice/greetings"
+	id := d.number(`{"number":"+33199000002","locale":"fr"}`)
+	if got := d.ask(d.agent, "GET", "/channels/voice/greeting_categories.json").is(200); got.at("greeting_categories.8.name") != "call_recording_opt_in" || got.at("greeting_categories.8.id") != 9.0 {
+		t.Errorf("categories: %s", got.raw)
+	}
+	if got := d.ask(d.agent, "GET", "/channels/voice/greeting_categories/4").is(200); got.at("greeting_category.name") != "hold" {
+		t.Errorf("category: %s", got.raw)
+	}
+	own := d.ask(d.agent, "GET", all+"/wait_en.json").is(200)
+	if own.at("greeting.id") != "wait_en" || own.at("greeting.default") != true || own.at("greeting.category_id") != 3.0 {
+		t.Errorf("default: %s", own.raw)
+	}
+	if b := d.ask(d.agent, "GET", all+"/wait_en/recording.wav").is(200).raw; !strings.HasPrefix(string(b), "RIFF") {
+		t.Error("the default cannot be heard")
+	}
+	made := d.ask(d.admin, "POST", all+".json", `{"greeting":{"category_id":"2","name":"Accueil","locale":"fr"}}`).is(201)
+	greeting := all + "/" + made.id("greeting.id")
+	if made.at("greeting.pending") != true || made.at("greeting.audio_url") != nil {
+		t.Errorf("made: %s", made.raw)
+	}
+	d.ask(d.admin, "PUT", greeting+"/recording", "hello").is(422)
+	sound := string(media.Tone(440, time.Second).WAV())
+	set := d.ask(d.admin, "PUT", greeting+"/recording", sound).is(200)
+	if set.at("greeting.pending") != false || set.at("greeting.duration_ms") != 1000.0 || set.id("greeting.id") != made.id("greeting.id") {
+		t.Errorf("set: %s", set.raw)
+	}
+	line := "/channels/voice/phone_numbers/" + id
+	on := line + "/greetings/" + made.id("greeting.id")
+	used := d.ask(d.admin, "PUT", on+"?hours=closed", ``).is(200)
+	if used.id("greeting.phone_number_ids.0") != id || used.at("greeting.uses.0.hours") != "closed" || used.at("greeting.active") != true {
+		t.Errorf("used: %s", used.raw)
+	}
+	d.ask(d.admin, "PUT", on+"?hours=noon", ``).is(422)
+	if got := d.ask(d.agent, "GET", line).is(200); got.id("phone_number.greeting_ids.0") != made.id("greeting.id") || got.at("phone_number.default_greeting_ids.0") != "available_fr" {
+		t.Errorf("the line: %s", got.raw)
+	}
+	d.ask(d.admin, "DELETE", greeting).is(409)
+	d.ask(d.admin, "DELETE", on).is(404) // not at any hours
+	d.ask(d.admin, "DELETE", on+"?hours=closed").is(204)
+	d.ask(d.admin, "PUT", greeting, `{"greeting":{"name":"Bonjour"}}`).is(200)
+	if b := d.ask(d.agent, "GET", greeting+"/recording.wav").is(200).raw; !strings.HasPrefix(string(b), "RIFF") {
+		t.Error("it cannot be heard")
+	}
+	if got := d.ask(d.agent, "GET", all).is(200); got.at("count") != 33.0 {
+		t.Errorf("%v greetings, want 32 defaults and one", got.at("count"))
+	}
+	if got := d.ask(d.admin, "DELETE", greeting).is(200); got.at("greeting.name") != "Bonjour" {
+		t.Errorf("removed: %s", got.raw)
+	}
+	d.ask(d.agent, "GET", greeting).is(404)
+	for _, body := range []string{`{"greeting":{"category_id":99}}`, `{"greeting":{"category_id":1,"locale":"de"}}`, `{"greeting":{"name":"x"}}`} {
+		d.ask(d.admin, "POST", all, body).is(422)
+	}
+	d.ask(d.agent, "POST", all, `{"greeting":{"category_id":1,"name":"x"}}`).is(403)
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,7 +28,8 @@ type phoneNumber struct {
 	Consent        string           `json:"call_recording_consent"`
 	GroupIDs       []int64          `json:"group_ids"`
 	DefaultGroupID *int64           `json:"default_group_id"`
-	GreetingIDs    []string         `json:"greeting_ids"`
+	GreetingIDs    []int64          `json:"greeting_ids"`
+	DefaultIDs     []string         `json:"default_greeting_ids"`
 	Capabilities   lineCapabilities `json:"capabilities"`
 	SMSEnabled     bool             `json:"sms_enabled"`
 	VoiceEnabled   bool             `json:"voice_enabled"`
@@ -95,7 +97,7 @@ func (q *request) phoneNumber(l line.Line) phoneNumber {
 	out := phoneNumber{
 		ID: int64(l.ID), URL: q.base + "/channels/voice/phone_numbers/" + strconv.FormatInt(int64(l.ID), 10) + ".json", CreatedAt: stamp(l.CreatedAt),
 		Number: l.Number, DisplayNumber: l.Number, Name: l.Name, Nickname: l.Name, Recorded: l.Consent != line.Never,
-		Consent: underscored(l.Consent), GroupIDs: []int64{}, GreetingIDs: []string{},
+		Consent: underscored(l.Consent), GroupIDs: []int64{}, GreetingIDs: []int64{}, DefaultIDs: []string{},
 		Capabilities: lineCapabilities{Voice: l.Voice, SMS: l.SMS}, VoiceEnabled: l.Voice && l.DeletedAt.IsZero(), SMSEnabled: l.SMS, LineType: underscored(l.Kind),
 		Outbound: l.Outbound, IVRID: orNull(l.Menu), ScheduleID: orNull(l.Schedule), FailoverNumber: wordOrNull(l.Failover),
 		Brand: l.Brand, Voicemail: l.Voicemail, RingSeconds: int64(l.Ring.Seconds()), WaitSeconds: int64(l.Wait.Seconds()), MaxQueue: l.MaxQueue,
@@ -108,6 +110,7 @@ func (q *request) phoneNumber(l line.Line) phoneNumber {
 	if l.Priority {
 		out.Priority = 1
 	}
+	out.greetings(l)
 	for _, g := range l.Groups {
 		out.GroupIDs = append(out.GroupIDs, int64(g))
 	}
@@ -118,6 +121,25 @@ func (q *request) phoneNumber(l line.Line) phoneNumber {
 		out.Hours = append(out.Hours, openHours{int(s.Day), s.Opens, s.Closes})
 	}
 	return out
+}
+
+// greetings says which sounds a line plays: those of administrators, and the
+// desk's own in the language of the line where there is none for any hours.
+func (n *phoneNumber) greetings(l line.Line) {
+	replaced := map[line.Category]bool{}
+	for _, use := range l.Greetings {
+		if !slices.Contains(n.GreetingIDs, use.Greeting) {
+			n.GreetingIDs = append(n.GreetingIDs, use.Greeting)
+		}
+		if use.When == line.AnyTime && use.Locale == l.Locale {
+			replaced[use.Category] = true
+		}
+	}
+	for _, c := range line.Categories() {
+		if !replaced[c] {
+			n.DefaultIDs = append(n.DefaultIDs, line.DefaultID(c, l.Locale))
+		}
+	}
 }
 
 // underscored writes a word of ours as Zendesk does: opt_in for opt-in.

@@ -129,7 +129,7 @@ func (a *API) voices() []route {
 	}
 }
 
-// lines are the desk's numbers and when they are open.
+// lines are the desk's numbers, what they say and when they are open.
 func (a *API) lines() []route {
 	const (
 		numbers  = "/channels/voice/phone_numbers"
@@ -148,6 +148,19 @@ func (a *API) lines() []route {
 		{"DELETE", numbers + "/{line}", admin, a.deletePhoneNumber},
 		{"PUT", numbers + "/{line}/recover", admin, a.recoverPhoneNumber},
 		{"GET", numbers + "/{line}/automatic_deletion", admin, a.previewDeletion},
+
+		{"PUT", numbers + "/{line}/greetings/{greeting}", admin, a.useGreeting},
+		{"DELETE", numbers + "/{line}/greetings/{greeting}", admin, a.stopGreeting},
+
+		{"GET", "/channels/voice/greeting_categories", staff, a.listGreetingCategories},
+		{"GET", "/channels/voice/greeting_categories/{category}", staff, a.showGreetingCategory},
+		{"GET", greetingsPath, staff, a.listGreetings},
+		{"POST", greetingsPath, admin, a.createGreeting},
+		{"GET", greetingsPath + "/{greeting}", staff, a.showGreeting},
+		{"PUT", greetingsPath + "/{greeting}", admin, a.updateGreeting},
+		{"DELETE", greetingsPath + "/{greeting}", admin, a.deleteGreeting},
+		{"GET", greetingsPath + "/{greeting}/recording.wav", staff, a.playGreeting},
+		{"PUT", greetingsPath + "/{greeting}/recording", admin, a.uploadGreeting},
 
 		{"GET", plans, staff, a.listSchedules},
 		{"POST", plans, admin, a.createSchedule},

@@ -33,7 +33,7 @@ func (e *Engine) NewPortOver(w Wire) (_ *Port, err error) {
 }
 
 // Take is what came from the party of a port made by NewPortOver: one RTP or
-// RTCP packet, in the clear. b is the caller's again when it returns; it does
+// RTCP packet, in the clear. b may be changed, and is the caller's again when it returns; it does
 // not wait for the party. Packets of one party come from one goroutine, so
 // that they keep their order. On other ports it does nothing: their audio
 // comes from their socket alone.

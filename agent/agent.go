@@ -22,6 +22,7 @@ import (
 	"sotto/db"
 	"sotto/keyring"
 	"sotto/leg/sip"
+	"sotto/leg/webrtc"
 	"sotto/person"
 )
 
@@ -49,6 +50,7 @@ type Agents struct {
 	q      db.Queries
 
 	settling sync.Mutex // held by Settle
+	pairing  sync.Mutex // held by Browser
 
 	mu       sync.Mutex // guards what is below
 	duties   map[sotto.PersonID]*duty
@@ -56,7 +58,8 @@ type Agents struct {
 	limit    int             // unanswered offers in a row after which an agent is away; 0 is never
 	browsers map[sotto.DeviceID]int
 	watchers map[chan struct{}]struct{}
-	phones   *sip.Endpoint // nil until Attach
+	phones   *sip.Endpoint    // nil until Attach
+	pages    *webrtc.Endpoint // nil until AttachPages
 }
 
 // New returns the agents of a desk.

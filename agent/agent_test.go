@@ -402,3 +402,32 @@ func TestWatchTellsThatSomebodyMayBeFree(t *testing.T) {
 		}
 	})
 }
+
+func TestBrowserIsOneDeviceHoweverManyPagesOpen(t *testing.T) {
+	each(t, func(t *testing.T, d desk) {
+		ctx := context.Background()
+		actor := sotto.Actor{Person: d.member(t, sotto.Agent), Role: sotto.Agent}
+		ids := make(chan sotto.DeviceID, 4)
+		var work sync.WaitGroup
+		for range cap(ids) {
+			work.Go(func() {
+				b, err := d.agents.Browser(ctx, actor)
+				if err != nil || b.Kind != agent.Browser || b.Person != actor.Person {
+					t.Errorf("Browser = %+v, %v", b, err)
+				}
+				ids <- b.ID
+			})
+		}
+		work.Wait()
+		first := <-ids
+		for len(ids) > 0 {
+			if id := <-ids; id != first {
+				t.Errorf("two devices: %d and %d", first, id)
+			}
+		}
+		caller := sotto.Actor{Person: d.member(t, sotto.EndUser), Role: sotto.EndUser}
+		if _, err := d.agents.Browser(ctx, caller); sotto.KindOf(err) != sotto.Denied {
+			t.Errorf("a caller has a browser device: %v", err)
+		}
+	})
+}

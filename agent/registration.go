@@ -141,10 +141,13 @@ func (aa *Agents) SignOut(ctx context.Context, id sotto.PersonID) (err error) {
 
 func (aa *Agents) forget(device sotto.DeviceID) {
 	aa.mu.Lock()
-	phones := aa.phones
+	phones, pages := aa.phones, aa.pages
 	aa.mu.Unlock()
 	if phones != nil {
 		phones.Forget(device)
+	}
+	if pages != nil {
+		pages.Forget(device)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"sotto/db"
 	"sotto/dial"
 	"sotto/erasure"
+	"sotto/leg/webrtc"
 	"sotto/line"
 	"sotto/obs"
 	"sotto/person"
@@ -41,6 +42,7 @@ type Config struct {
 	Recordings *recording.Recordings
 	Lines      *line.Lines
 	Agents     *agent.Agents
+	Pages      *webrtc.Endpoint // nil where browsers cannot call
 	Dials      *dial.Gate
 	Audit      *audit.Log
 	Eraser     *erasure.Eraser

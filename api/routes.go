@@ -120,6 +120,7 @@ func (a *API) voices() []route {
 
 		{"GET", voice + "/availabilities/{agent}", staff, a.showAvailability},
 		{"PUT", voice + "/availabilities/{agent}", staff, a.updateAvailability},
+		{"POST", "/sotto/phone/tickets", staff, a.createPhoneTicket},
 		{"GET", "/sotto/dialling", admin, a.showDialling},
 		{"PUT", "/sotto/dialling", admin, a.updateDialling},
 		{"GET", calls, staff, a.listRecordings},

@@ -39,6 +39,8 @@ type Config struct {
 	MediaAdvertise string      `yaml:"media_advertise"`
 	MediaPortMin   uint16      `yaml:"media_port_min"`
 	MediaPortMax   uint16      `yaml:"media_port_max"`
+	WebRTC         string      `yaml:"webrtc"`
+	WebOrigins     []string    `yaml:"web_origins"`
 	Region         string      `yaml:"region"`
 	DatabaseFile   string      `yaml:"database_file"`
 	Keys           string      `yaml:"keys"`
@@ -126,6 +128,9 @@ func (c Config) Check() error {
 	if _, err := c.level(); err != nil {
 		return err
 	}
+	if _, err := c.pagesAddr(); err != nil {
+		return err
+	}
 	_, err := c.mediaAddr()
 	return err
 }
@@ -150,6 +155,20 @@ func (c Config) mediaAddr() (netip.Addr, error) {
 	a, err := netip.ParseAddr(host)
 	if err != nil {
 		return a, sotto.FailField("media_address", "The address for audio must be an IP address.")
+	}
+	return a, nil
+}
+
+// pagesAddr is where browsers send audio: webrtc, or the host of telephones'
+// audio with any port.
+func (c Config) pagesAddr() (netip.AddrPort, error) {
+	if c.WebRTC == "" {
+		host, err := c.mediaAddr()
+		return netip.AddrPortFrom(host, 0), err
+	}
+	a, err := netip.ParseAddrPort(c.WebRTC)
+	if err != nil {
+		return a, sotto.FailField("webrtc", "The address for browsers must be an IP address with a port, as 192.0.2.10:15900.")
 	}
 	return a, nil
 }

@@ -16,6 +16,7 @@ import (
 	"sotto/leg"
 	"sotto/leg/media"
 	"sotto/leg/sip"
+	"sotto/leg/webrtc"
 	"sotto/person"
 	"sotto/queue"
 	"sotto/site"
@@ -36,6 +37,7 @@ type Server struct {
 	d     *Desk
 	media *media.Engine
 	phone *sip.Endpoint
+	pages *webrtc.Endpoint
 	queue *queue.Queue
 	flow  *flow.Flow
 	http  *http.Server
@@ -75,6 +77,10 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 			return sotto.FailField("media_advertise", "The address that others are told must be an IP address.")
 		}
 	}
+	pagesAddr, err := d.cfg.pagesAddr()
+	if err != nil {
+		return err
+	}
 	if s.media, err = media.Open(media.Config{
 		Addr: addr, Advertise: advertise, PortMin: d.cfg.MediaPortMin, PortMax: d.cfg.MediaPortMax, Log: d.log,
 	}); err != nil {
@@ -107,6 +113,17 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.pages, err = webrtc.Open(webrtc.Config{
+		Addr: pagesAddr, Advertise: advertise, Media: s.media, Origins: d.cfg.WebOrigins,
+		Present: newPresence(d.Agents).note, Clock: d.cfg.Clock, Log: d.log,
+		Accept: func(ctx context.Context, l leg.Leg) {
+			<-open
+			s.flow.Accept(ctx, l)
+		},
+	}); err != nil {
+		return err
+	}
+	d.Agents.AttachPages(s.pages)
 	return d.Agents.Attach(ctx, s.phone)
 }
 
@@ -117,9 +134,7 @@ func (s *Server) openFlow(ctx context.Context) (err error) {
 	if s.flow, err = flow.New(flow.Config{
 		DB: d.DB, Lines: d.Lines, Calls: d.Calls, Agents: d.Agents, Queue: s.queue,
 		Recordings: d.Recordings, Tickets: d.Tickets, Clock: d.cfg.Clock, Log: d.log, Metrics: d.Metrics,
-		Dial: func(ctx context.Context, device sotto.DeviceID, who leg.Caller) (leg.Leg, error) {
-			return s.phone.Dial(ctx, sip.Target{Device: device, Caller: who})
-		},
+		Dial: s.dial,
 	}); err != nil {
 		return err
 	}
@@ -134,10 +149,12 @@ func (s *Server) openWeb(context.Context) (err error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", home)
+	mux.Handle("GET "+webrtc.Path, s.pages)
 	mux.Handle("/api/", api.New(api.Config{
 		DB: d.DB, Accounts: d.Accounts, People: d.People, Tickets: d.Tickets, Calls: d.Calls, Recordings: d.Recordings,
 		Lines: d.Lines, Agents: d.Agents, Dials: d.Dials, Audit: d.Audit, Eraser: d.Eraser, Rights: d.Rights, Receipts: d.Receipts,
-		Log: d.log, Metrics: d.Metrics, Clock: d.cfg.Clock, TrustProxy: d.cfg.TrustProxy,
+		Pages: s.pages,
+		Log:   d.log, Metrics: d.Metrics, Clock: d.cfg.Clock, TrustProxy: d.cfg.TrustProxy,
 	}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -248,6 +265,9 @@ func (s *Server) Close() (err error) {
 	}
 	if s.phone != nil {
 		err = errors.Join(err, s.phone.Close())
+	}
+	if s.pages != nil {
+		err = errors.Join(err, s.pages.Close())
 	}
 	if s.flow != nil {
 		s.flow.Wait()

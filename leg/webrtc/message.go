@@ -9,8 +9,10 @@ import (
 )
 
 const (
-	// protocol is the WebSocket subprotocol (RFC 6455 1.9) of these messages.
-	protocol = "sotto.phone.v1"
+	// Protocol is the WebSocket subprotocol (RFC 6455 1.9) of these messages.
+	Protocol = "sotto.phone.v1"
+	// Path is where the desk serves the WebSocket.
+	Path = "/phone/socket"
 	// maxMessage is the longest message a page may send; an offer of one audio
 	// stream takes about 3 kB.
 	maxMessage = 16 << 10

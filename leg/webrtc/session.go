@@ -83,7 +83,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer e.work.Done()
 	defer e.exit(pass)
 	// The origin was looked at above, more strictly than the library does.
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol}, InsecureSkipVerify: true})
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{Protocol}, InsecureSkipVerify: true})
 	if err != nil {
 		return // the library has answered
 	}
@@ -114,7 +114,7 @@ func ticketOf(r *http.Request) (word string) {
 	for _, h := range r.Header.Values("Sec-WebSocket-Protocol") {
 		for p := range strings.SplitSeq(h, ",") {
 			p = strings.TrimSpace(p)
-			ours = ours || p == protocol
+			ours = ours || p == Protocol
 			if t, ok := strings.CutPrefix(p, ticketWord); ok {
 				word = t
 			}

@@ -69,6 +69,9 @@ func (e *Endpoint) Ticket(p Pass) (word string, err error) {
 	return word, nil
 }
 
+// TicketLife is how long a ticket is good for.
+func (e *Endpoint) TicketLife() time.Duration { return e.cfg.Timers.Ticket }
+
 // redeem takes a ticket: the second time it is none. e.mu is held.
 func (e *Endpoint) redeem(word string) (Pass, bool) {
 	key := sha256.Sum256([]byte(word))

@@ -67,11 +67,20 @@ func (e *Endpoint) ring(t Target) (*Leg, error) {
 	return l, nil
 }
 
-// call begins a visitor's call.
+// call begins a visitor's call, or lets it begin when the audio has a way.
 func (s *session) call(m Call) {
+	s.e.mu.Lock()
+	defer s.e.mu.Unlock()
+	if s.peer != nil && !s.peer.up && !s.ready() && s.pass.Line != "" {
+		s.calls = &m // the page may know a moment before us that there is a way
+		return
+	}
+	s.begins(m)
+}
+
+// begins begins a visitor's call. e.mu is held.
+func (s *session) begins(m Call) {
 	e := s.e
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	switch {
 	case s.pass.Line == "" || e.cfg.Accept == nil || e.closed || s.over:
 		s.send(Problem{Code: "no-call"})

@@ -136,9 +136,7 @@ func TestPageThatBreaksTheProtocolIsLetGo(t *testing.T) {
 		"too long":       func(p *webrtctest.Page) { p.Say("offer", webrtc.Offer{SDP: strings.Repeat("a", 20<<10)}) },
 		"many keys":      func(p *webrtctest.Page) { p.Say("digits", webrtc.Digits{Leg: 1, Digits: strings.Repeat("5", 33)}) },
 		"too fast": func(p *webrtctest.Page) {
-			for range 60 {
-				p.Say("hangup", webrtc.HangUp{Leg: 4})
-			}
+			p.Flood("hangup", webrtc.HangUp{Leg: 4}, 60)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

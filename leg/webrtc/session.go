@@ -54,6 +54,8 @@ type session struct {
 	// guarded by Endpoint.mu
 	peer    *peer // the newest; nil before the first offer
 	visitor *Leg  // a visitor's call
+	accepts *Leg  // accepted, and begins when the audio has a way
+	calls   *Call // a visitor's call that begins then
 	over    bool
 }
 
@@ -128,13 +130,11 @@ func ticketOf(r *http.Request) (word string) {
 
 // enter counts a visitor's page. e.mu is held.
 func (e *Endpoint) enter(p Pass) bool {
-	n := 0
-	for s := range e.sessions {
-		if s.pass.Line != "" {
-			n++
-		}
+	if e.cfg.Accept == nil || e.visitors >= e.cfg.MaxVisitors || !e.visits.enter(p.From, e.cfg.Clock()) {
+		return false
 	}
-	return e.cfg.Accept != nil && n < e.cfg.MaxVisitors && e.visits.enter(p.From, e.cfg.Clock())
+	e.visitors++
+	return true
 }
 
 // exit is the reverse of enter.
@@ -145,6 +145,7 @@ func (e *Endpoint) exit(p Pass) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.visits.leave(p.From)
+	e.visitors--
 }
 
 // run reads the page's messages until it is gone.
@@ -396,6 +397,10 @@ func (s *session) leg(id int64) *Leg {
 func (s *session) accept(l *Leg) {
 	s.e.mu.Lock()
 	defer s.e.mu.Unlock()
+	if s.peer != nil && !s.peer.up && !s.ready() {
+		s.accepts = l // the page may know a moment before us that there is a way
+		return
+	}
 	if !s.ready() || !l.begin(s.peer) {
 		s.send(Problem{Code: "no-audio"})
 	}
@@ -480,11 +485,17 @@ func (s *session) changed(p *peer, _ pion.PeerConnectionState) {
 	}
 	p.up = up
 	d := e.devices[s.pass.Device]
+	if up && s.calls != nil {
+		m := *s.calls
+		s.calls = nil
+		s.begins(m)
+	}
 	if s.pass.Line != "" || d == nil || d.session != s {
 		return
 	}
 	e.cfg.Present(s.pass.Device, up)
-	if up && d.leg != nil {
-		d.leg.resume(p)
+	if l := d.leg; up && l != nil && !(l == s.accepts && l.begin(p)) {
+		l.resume(p)
 	}
+	s.accepts = nil
 }

@@ -95,6 +95,7 @@ type Endpoint struct {
 	devices  map[sotto.DeviceID]*device
 	tickets  tickets
 	visits   visits
+	visitors int // visitors' pages that are open or about to be
 }
 
 // device is one agent's browser, whatever page it shows now.

@@ -206,6 +206,18 @@ func (p *Page) Say(kind string, body any) {
 	p.Write(b)
 }
 
+// Flood sends a message n times, or until the desk has had enough.
+func (p *Page) Flood(kind string, body any, n int) {
+	p.t.Helper()
+	b, err := json.Marshal(map[string]any{"type": kind, "body": body})
+	p.must(err)
+	for range n {
+		if p.ws.Write(context.Background(), websocket.MessageText, b) != nil {
+			return
+		}
+	}
+}
+
 // Write sends bytes as they are.
 func (p *Page) Write(b []byte) {
 	p.t.Helper()

@@ -36,6 +36,23 @@ func callerOf(m *sip.Request, t *trunk) leg.Caller {
 	return c
 }
 
+// dialledOn is the number that was called. A carrier that we register with may
+// call our account, and say in To which of its numbers was dialled.
+func dialledOn(m *sip.Request, t *trunk) string {
+	number := numberOf(m.Recipient.String())
+	if t == nil {
+		return number
+	}
+	if t.Register && strings.EqualFold(number, t.account()) {
+		if to, err := message.ParseAddress(get(m, "to")); err == nil {
+			if n := numberOf(to.URI); n != "" {
+				number = n
+			}
+		}
+	}
+	return t.Numbers.read(number, t.Country)
+}
+
 // asserted is c as the network vouches for it: the first identity that has a
 // number (RFC 3325 9.1).
 func asserted(m *sip.Request, c leg.Caller) leg.Caller {

@@ -73,10 +73,7 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, o origin) {
 	}
 	c := e.newCall(get(req, "call-id"), false)
 	c.origin, c.sess = o, sess
-	c.caller, c.dialled = callerOf(req, o.trunk), numberOf(req.Recipient.String())
-	if o.trunk != nil {
-		c.dialled = o.trunk.Numbers.read(c.dialled, o.trunk.Country)
-	}
+	c.caller, c.dialled = callerOf(req, o.trunk), dialledOn(req, o.trunk)
 	c.inviteSeq = req.CSeq().SeqNo
 	c.branch, _ = req.Via().Params.Get("branch")
 	c.d = uas(req, c.tag)

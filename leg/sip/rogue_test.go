@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	gosip "github.com/emiago/sipgo/sip"
 
@@ -192,4 +193,69 @@ func TestTrustedTrunkSaysWhoCallsAndWhoSentTheCallOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestCallToOurAccountIsForTheNumberInTo(t *testing.T) {
+	for _, tt := range []struct {
+		name, user string
+		register   bool
+		want       string
+	}{
+		{"registered, our account", "acc7", true, "+33970000000"}, {"registered, another number", "+33970000001", true, "+33970000001"},
+		{"not registered", "acc7", false, "acc7"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dialled := make(chan string, 1)
+			cfg := Config{Accept: func(_ context.Context, l leg.Leg) { dialled <- l.Dialled() }}
+			e, peers := carriers(t, cfg, onlyOne(func(k *Trunk) { k.Username, k.Register = "acc7", tt.register }))
+			s := peers[0].call("account")
+			s.target = "sip:" + tt.user + "@" + e.Addr().String()
+			s.say("INVITE", plainSDP)
+			if got := <-dialled; got != tt.want {
+				t.Errorf("Dialled() = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// What outsiders write into header fields and texts comes out as plain text,
+// or not at all.
+func FuzzReadersOfRequests(f *testing.F) {
+	f.Add("<sip:+33142000001@c.example>", "<sip:+33142000005@c.example>;reason=user-busy", "1 1 INVITE", plainText[len("Content-Type: "):], "Bonjour\r\n")
+	f.Add(`"A" <sip:anonymous@anonymous.invalid>;tag=1`, "<sip:1@x?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc>", "4294967295 0 INVITE", "text/plain;charset=\"utf-8\"", "\x00\u202e")
+	f.Add("<tel:+33-1-42>", "sip:%00@x", "", ";;;", "\xff")
+	trusted := &trunk{Trunk: Trunk{TrustIdentity: true, TrustDiversion: true, Numbers: NumbersNational, Country: "33"}}
+	e := &Endpoint{calls: map[string]*Call{}}
+	f.Fuzz(func(t *testing.T, who, where, rack, kind, body string) {
+		req := gosip.NewRequest(gosip.INVITE, gosip.Uri{Scheme: "sip", User: "1", Host: "desk.example.com"})
+		for name, v := range map[string]string{
+			"From": who, "To": where, "P-Asserted-Identity": who, "Diversion": where, "History-Info": where, "Refer-To": where, "Content-Type": kind,
+		} {
+			req.AppendHeader(gosip.NewHeader(name, v))
+		}
+		req.SetBody([]byte(body))
+		plain := func(what, s string) {
+			if strings.ContainsAny(s, "\x00\r\x1b\x7f\u202e") || !utf8.ValidString(s) {
+				t.Errorf("%s = %q", what, s)
+			}
+		}
+		c := callerOf(req, trusted)
+		plain("Number", c.Number)
+		plain("Name", c.Name)
+		plain("Diverted", c.Diverted)
+		if c.Withheld && c.Number+c.Name != "" {
+			t.Errorf("a withheld caller has a number or a name: %+v", c)
+		}
+		plain("dialled", dialledOn(req, trusted))
+		if text, status := readText(req); status == 200 {
+			plain("text", text)
+		}
+		acknowledges(rack, 1, 1)
+		call := &Call{e: e}
+		if n, with, status := call.referTo(req); status == 202 && with == nil {
+			if _, err := dialable(n); err != nil {
+				t.Errorf("referTo() = %q", n)
+			}
+		}
+	})
 }

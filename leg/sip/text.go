@@ -92,11 +92,11 @@ func (e *Endpoint) takeText(req *sip.Request, tx *sip.ServerTx, o origin) {
 		return
 	}
 	m := Message{
-		Device: o.device, From: callerOf(req, o.trunk), To: numberOf(req.Recipient.String()), Text: body,
+		Device: o.device, From: callerOf(req, o.trunk), To: dialledOn(req, o.trunk), Text: body,
 		ID: e.proof("text", get(req, "call-id"), get(req, "cseq"), source(req).addr.Addr().String()),
 	}
 	if o.trunk != nil {
-		m.Trunk, m.To = o.trunk.Name, o.trunk.Numbers.read(m.To, o.trunk.Country)
+		m.Trunk = o.trunk.Name
 	}
 	status = 500
 	e.guard(func() { status = e.cfg.Text(e.ctx, m) })

@@ -20,6 +20,7 @@ type lineCmd struct {
 	Set      lineSetCmd      `cmd:"" help:"Change one or several lines, all or none."`
 	Schedule scheduleCmd     `cmd:"" help:"Opening hours that several lines go by."`
 	Greeting lineGreetingCmd `cmd:"" help:"Put a sound file on a line."`
+	Sounds   lineSoundsCmd   `cmd:"" help:"List what a line plays for each category."`
 	Delete   lineDeleteCmd   `cmd:"" help:"Delete a line; its calls and recordings stay by their own rules."`
 	Recover  lineRecoverCmd  `cmd:"" help:"Take a deleted line back, within three days."`
 }
@@ -119,9 +120,10 @@ func (c *lineRecoverCmd) DoDesk(ctx context.Context, d *desk.Desk, _ streams) er
 
 type lineGreetingCmd struct {
 	ID       sotto.LineID `arg:"" help:"The line's id."`
-	Category string       `arg:"" help:"Which sound; see sotto line greeting --help."`
+	Category string       `arg:"" help:"Which sound, as greeting, wait, hold or voicemail; see sotto line sounds."`
 	Locale   string       `arg:"" help:"Its language: en or fr."`
-	File     string       `arg:"" optional:"" help:"A WAV file; without it the default is put back."`
+	File     string       `arg:"" optional:"" help:"A WAV, MP3 or Ogg Opus file; without it the default is put back."`
+	Hours    string       `default:"any" help:"When it is played: any, or only while the line is open or closed."`
 }
 
 // DoDesk puts the sound on the line.
@@ -129,11 +131,39 @@ func (c *lineGreetingCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) e
 	if c.File == "" {
 		return d.Lines.ResetSound(ctx, sotto.Operator(), c.ID, line.Category(c.Category), c.Locale)
 	}
-	wav, err := os.ReadFile(s.absolute(c.File))
+	file, err := os.ReadFile(s.absolute(c.File))
 	if err != nil {
 		return sotto.FailCause(sotto.NotFound, "The sound file cannot be read.", err)
 	}
-	return d.Lines.SetSound(ctx, sotto.Operator(), c.ID, line.Category(c.Category), c.Locale, wav)
+	at := line.Place{Line: c.ID, When: line.When(c.Hours)}
+	return d.Lines.SetSoundAt(ctx, sotto.Operator(), at, line.Category(c.Category), c.Locale, file)
+}
+
+type lineSoundsCmd struct {
+	ID sotto.LineID `arg:"" help:"The line's id."`
+}
+
+// DoDesk prints a line for each category, in the language of the line.
+func (c *lineSoundsCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
+	l, err := d.Lines.Get(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	for _, category := range line.Categories() {
+		for _, open := range []bool{true, false} {
+			sound, err := d.Lines.Hear(ctx, c.ID, open, category, l.Locale)
+			if err != nil {
+				return err
+			}
+			when := "while closed"
+			if open {
+				when = "while open"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%.1f s\n", category, when, sound.Notice, sound.Clip.Duration().Seconds())
+		}
+	}
+	return w.Flush()
 }
 
 type lineDeleteCmd struct {

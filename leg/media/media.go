@@ -1,18 +1,18 @@
-// Package media moves audio: RTP in, RTP out, prompts, digits, who hears whom, and
-// taps for the recorder.
+// Package media moves audio: RTP in, RTP out, prompts, digits, who hears whom,
+// and taps for the recorder.
 //
 // It owns the media sockets (the only ones besides leg/sip's) and the clock of
 // the audio, which is the sender's: a packet in is a packet out at once (when
 // hundreds of calls are up, within Config.Gather), so a stall of the process is
 // a blip and never a lag. Prompts, and the sums for those who hear several,
-// alone have a clock of ours, one schedule for all. It stores nothing and logs no address.
+// alone have a clock of ours, one schedule for all. It stores nothing and logs
+// no address.
 //
 // An Engine holds the sockets. A Port is one party's audio: what arrives from
 // that party, and what is sent to it. Many ports share few sockets and are
 // told apart by the party's address; who is not a party neither hears nor is
-// heard. Package leg/sip opens and connects ports; package flow joins them
-// by Bridge and Mix;
-// package recording taps them.
+// heard. Package leg/sip opens and connects ports; package flow joins them by
+// Bridge and Mix; package recording taps them.
 package media
 
 import (

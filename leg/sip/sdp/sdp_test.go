@@ -200,11 +200,18 @@ func FuzzSDP(f *testing.F) {
 	f.Add([]byte(offerOf("m=audio 49170 RTP/AVP 0 8 101", "a=rtpmap:101 telephone-event/8000", "a=ptime:20")))
 	f.Add([]byte(offerOf("m=video 3227 RTP/AVP 31", "m=audio 49170 RTP/AVPF 96", "a=rtpmap:96 PCMA/8000", "c=IN IP6 ::1")))
 	f.Add([]byte(offerOf("m=audio 4294967296 RTP/AVP 4294967296", "a=fmtp:\x00")))
+	f.Add([]byte(offerOf("m=audio 4 RTP/SAVP 0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 "+inline(media.CM128SHA80, "i")+"|2^20 -X")))
 	f.Add([]byte("\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		o, err := Parse(b)
 		if err != nil {
 			return
+		}
+		for _, p := range []Policy{Opportunistic, Required} {
+			_, st, err := Answer(o, closed(p))
+			if (err == nil) != CanAnswer(o, closed(p)) || err == nil && p == Required && st.Keys.Suite.KeyLen() != len(st.Keys.In) {
+				t.Fatalf("policy %d: Answer() = %v", p, err)
+			}
 		}
 		body, st, err := Answer(o, here)
 		if (err == nil) != CanAnswer(o, here) {

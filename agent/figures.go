@@ -170,6 +170,8 @@ type Figures struct {
 // up to this moment.
 func (aa *Agents) Today(ctx context.Context) (all []Figures, err error) {
 	defer sotto.Wrap(&err, "agent.Today")
+	aa.settling.Lock() // what is being written is neither owed nor in the table
+	defer aa.settling.Unlock()
 	agents, err := aa.List(ctx)
 	if err != nil {
 		return nil, err

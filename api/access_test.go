@@ -75,7 +75,11 @@ func (m *matrix) thing(number, word string, l sotto.LineID) map[string]string {
 	holiday := m.ask(m.admin, "POST", "/business_hours/schedules/"+schedule+"/holidays", `{"holiday":{"name":"New year","start_date":"2027-01-01","end_date":"2027-01-01"}}`).is(201)
 	made, err := m.c.Lines.AddGreeting(context.Background(), sotto.Operator(), lines.Draft{Category: lines.Wait, Locale: "en"}, media.Tone(440, time.Second).WAV())
 	must(m.t, err)
+	group := m.ask(m.admin, "POST", "/groups", `{"group":{"name":"Team"}}`).is(201).id("group.id")
+	member := m.staff("Ada Member", word+"@member.example", sotto.Agent)
+	in := m.ask(m.admin, "POST", "/group_memberships", fmt.Sprintf(`{"group_membership":{"user_id":%d,"group_id":%s}}`, member.id, group)).is(201)
 	return map[string]string{
+		"group": group, "membership": in.id("group_membership.id"),
 		"greeting": fmt.Sprint(made.ID), "category": "1",
 		"schedule": schedule, "holiday": holiday.id("holiday.id"),
 		"id": fmt.Sprint(int64(p.caller)), "person": fmt.Sprint(int64(p.caller)), "ticket": fmt.Sprint(int64(p.ticket)), "call": fmt.Sprint(int64(p.call)),
@@ -118,6 +122,12 @@ func bodies(r route, ids map[string]string) string {
 		return `{"schedule":{"name":"New"}}`
 	case strings.Contains(r.path, "phone_numbers"):
 		return `{"phone_number":{"name":"New"}}`
+	case strings.HasPrefix(r.path, "/groups"):
+		return `{"group":{"name":"New"}}`
+	case strings.HasPrefix(r.path, "/group_memberships"):
+		return `{"group_membership":{"user_id":` + ids["agent"] + `,"group_id":` + ids["group"] + `}}`
+	case strings.HasSuffix(r.path, "callback_requests"):
+		return `{"callback_request":{"phone_number_id":` + ids["line"] + `,"requester_phone_number":"+33199004321"}}`
 	case strings.Contains(r.path, "availabilities"):
 		return `{"availability":{"agent_state":"away"}}`
 	case strings.HasSuffix(r.path, "/correction"):
@@ -212,7 +222,7 @@ func TestWhatIsNotThereAndWhatIsNotYoursAreTheSame(t *testing.T) {
 					t.Errorf("%s: %s %s: foreign %d %s, unknown %d %s", role, r.method, r.path, foreign.status, foreign.raw, unknown.status, unknown.raw)
 				}
 			}
-			if strings.Contains(r.path, "{line}") || strings.Contains(r.path, "{schedule}") || strings.Contains(r.path, "{greeting}") || strings.Contains(r.path, "{category}") || strings.Contains(r.path, "{agent}") || strings.Contains(r.path, "{receipt}") {
+			if strings.Contains(r.path, "{line}") || strings.Contains(r.path, "{group}") || strings.Contains(r.path, "{membership}") || strings.Contains(r.path, "{schedule}") || strings.Contains(r.path, "{greeting}") || strings.Contains(r.path, "{category}") || strings.Contains(r.path, "{agent}") || strings.Contains(r.path, "{receipt}") {
 				continue
 			}
 			erased := m.ask(who, r.method, fill(r.path, m.erased), bodies(r, m.erased)).lacks("gone@", "199007777", "secrettext", "secretname gone")

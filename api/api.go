@@ -26,6 +26,7 @@ import (
 	"sotto/obs"
 	"sotto/person"
 	"sotto/privacy"
+	"sotto/queue"
 	"sotto/receipt"
 	"sotto/recording"
 	"sotto/ticket"
@@ -43,6 +44,7 @@ type Config struct {
 	Lines      *line.Lines
 	Agents     *agent.Agents
 	Pages      *webrtc.Endpoint // nil where browsers cannot call
+	Queue      *queue.Queue
 	Dials      *dial.Gate
 	Audit      *audit.Log
 	Eraser     *erasure.Eraser

@@ -17,6 +17,11 @@ type availability struct {
 	AgentState string  `json:"agent_state"`
 	CallStatus *string `json:"call_status"`
 	ChangedAt  *string `json:"changed_at"`
+
+	// Ours: the reason chosen, and whether the desk set the state itself,
+	// because offers rang out.
+	ReasonID   *int64 `json:"reason_id"`
+	Unanswered bool   `json:"unanswered"`
 }
 
 type availabilityBody struct {
@@ -40,9 +45,9 @@ func (a *API) writeAvailability(w http.ResponseWriter, q *request, id sotto.Pers
 	if out.Available = g.State == agent.Online; out.Available {
 		out.Status = "available"
 	}
-	if g.Busy {
-		busy := "on_call"
-		out.CallStatus = &busy
+	out.CallStatus, out.ReasonID = callStatus(g.Status), orNull(g.Reason.ID)
+	if out.Unanswered = g.Reason.Unanswered; out.Unanswered {
+		out.Status = "not_available"
 	}
 	return writeJSON(w, http.StatusOK, availabilityBody{out})
 }
@@ -56,6 +61,8 @@ func (a *API) updateAvailability(w http.ResponseWriter, q *request) error {
 		Availability *struct {
 			AgentState *string `json:"agent_state"`
 			Available  *bool   `json:"available"`
+			ReasonID   *number `json:"reason_id"`
+			WrapUp     *bool   `json:"wrap_up"`
 		} `json:"availability"`
 	}
 	if err := q.read(&body); err != nil {
@@ -63,6 +70,9 @@ func (a *API) updateAvailability(w http.ResponseWriter, q *request) error {
 	}
 	if body.Availability == nil {
 		return missing("availability")
+	}
+	if in := body.Availability; in.WrapUp != nil && !*in.WrapUp || in.ReasonID != nil {
+		return a.updateDuty(w, q, sotto.PersonID(id), in.ReasonID)
 	}
 	state := agent.State(value(body.Availability.AgentState))
 	if state == "" && body.Availability.Available != nil {
@@ -74,4 +84,17 @@ func (a *API) updateAvailability(w http.ResponseWriter, q *request) error {
 		return err
 	}
 	return a.writeAvailability(w, q, sotto.PersonID(id))
+}
+
+// updateDuty sets the state that goes with a reason, or ends the wrap-up.
+func (a *API) updateDuty(w http.ResponseWriter, q *request, id sotto.PersonID, reason *number) (err error) {
+	if reason != nil {
+		err = a.c.Agents.SetReason(q.Context(), q.actor, id, sotto.ReasonID(*reason))
+	} else {
+		err = a.c.Agents.EndWrapUp(q.Context(), q.actor, id)
+	}
+	if err != nil {
+		return err
+	}
+	return a.writeAvailability(w, q, id)
 }

@@ -35,6 +35,7 @@ import (
 	"sotto/obs/obstest"
 	"sotto/person"
 	"sotto/privacy"
+	"sotto/queue"
 	"sotto/receipt"
 	"sotto/recording"
 	"sotto/ticket"
@@ -123,6 +124,8 @@ func (d *desk) parts(base *db.DB, clock sotto.Clock, o *obs.Obs) {
 	c.People = person.New(base, d.ring, c.Audit, "FR")
 	c.Accounts = account.New(base, c.People, c.Audit, clock)
 	c.Agents = agent.New(base, d.ring, c.People, c.Audit)
+	c.Queue = queue.New(queue.Config{DB: base, Ring: d.ring, People: c.People, Audit: c.Audit, Agents: c.Agents})
+	d.t.Cleanup(c.Queue.Stop)
 	c.Calls = call.New(call.Config{DB: base, Ring: d.ring, People: c.People})
 	var err error
 	c.Lines, err = line.New(base, d.blob, c.Audit, "FR")

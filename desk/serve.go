@@ -152,7 +152,7 @@ func (s *Server) openWeb(context.Context) (err error) {
 	mux.Handle("GET "+webrtc.Path, s.pages)
 	mux.Handle("/api/", api.New(api.Config{
 		DB: d.DB, Accounts: d.Accounts, People: d.People, Tickets: d.Tickets, Calls: d.Calls, Recordings: d.Recordings,
-		Lines: d.Lines, Agents: d.Agents, Dials: d.Dials, Audit: d.Audit, Eraser: d.Eraser, Rights: d.Rights, Receipts: d.Receipts,
+		Lines: d.Lines, Agents: d.Agents, Queue: s.queue, Dials: d.Dials, Audit: d.Audit, Eraser: d.Eraser, Rights: d.Rights, Receipts: d.Receipts,
 		Pages: s.pages,
 		Log:   d.log, Metrics: d.Metrics, Clock: d.cfg.Clock, TrustProxy: d.cfg.TrustProxy,
 	}))

@@ -8,7 +8,6 @@ import (
 	"text/tabwriter"
 
 	"sotto"
-	"sotto/agent"
 	"sotto/desk"
 	"sotto/line"
 )
@@ -173,48 +172,6 @@ type lineDeleteCmd struct {
 // DoDesk deletes the line.
 func (c *lineDeleteCmd) DoDesk(ctx context.Context, d *desk.Desk, _ streams) error {
 	return d.Lines.Delete(ctx, sotto.Operator(), c.ID)
-}
-
-type agentCmd struct {
-	State  agentStateCmd  `cmd:"" help:"Say whether an agent takes calls: online, away or offline."`
-	Device agentDeviceCmd `cmd:"" help:"Give an agent a telephone; prints its user name and password once."`
-	Who    agentWhoCmd    `cmd:"" help:"List an agent's telephones."`
-}
-
-type agentStateCmd struct {
-	ID    sotto.PersonID `arg:"" help:"The person's number."`
-	State string         `arg:"" enum:"online,away,offline" help:"online, away or offline."`
-}
-
-// DoDesk sets the state.
-func (c *agentStateCmd) DoDesk(ctx context.Context, d *desk.Desk, _ streams) error {
-	return d.Agents.SetState(ctx, sotto.Operator(), c.ID, agent.State(c.State))
-}
-
-type agentDeviceCmd struct {
-	ID sotto.PersonID `arg:"" help:"The person's number."`
-}
-
-// DoDesk adds a telephone.
-func (c *agentDeviceCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
-	dev, secret, err := d.Agents.AddDevice(ctx, sotto.Operator(), c.ID)
-	if err == nil {
-		fmt.Fprintf(s.out, "%s %s\n", dev.Username, secret)
-	}
-	return err
-}
-
-type agentWhoCmd struct {
-	ID sotto.PersonID `arg:"" help:"The person's number."`
-}
-
-// DoDesk lists the telephones.
-func (c *agentWhoCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
-	all, err := d.Agents.Devices(ctx, c.ID)
-	for _, dev := range all {
-		fmt.Fprintf(s.out, "%d %s\n", dev.ID, dev.Username)
-	}
-	return err
 }
 
 type tokenCmd struct {

@@ -19,40 +19,55 @@ import (
 )
 
 // needle is one form of one of the person's own words.
-type needle []byte
+type needle struct {
+	text []byte
+	lead string // of the tail of a number: the digits before it
+}
 
 // minNeedle is the shortest fragment that is looked for: shorter ones occur
 // by chance.
 const minNeedle = 8
 
+// Receipts and logs are full of ids of 15 digits and of hexadecimal hashes. In
+// those of ten thousand erasures some hundred numbers of eight digits occur by
+// chance, so one with fewer than safeDigits counts only where it stands alone.
+const safeDigits = 13
+
+// lookBack is how much of what stands before a number decides about it.
+const lookBack = 16
+
 // needlesOf returns what must not stand in any byte after the erasure: the
 // person's name and addresses, the tail of each number as it is written
 // without its country code, each in the encodings a copy could have.
 func needlesOf(p person.Person) []needle {
-	words := []string{p.Name, p.ExternalID}
-	for _, a := range p.Addresses {
-		words = append(words, a.Value)
-		if a.Kind == person.Phone && len(a.Value) > minNeedle {
-			words = append(words, a.Value[len(a.Value)-minNeedle:])
+	var out []needle
+	add := func(word, lead string) {
+		if len(word) < minNeedle {
+			return
+		}
+		for _, text := range encodings(word) {
+			out = append(out, needle{text, lead})
 		}
 	}
-	var out []needle
-	for _, w := range words {
-		if len(w) >= minNeedle {
-			out = append(out, encodings(w)...)
+	add(p.Name, "")
+	add(p.ExternalID, "")
+	for _, a := range p.Addresses {
+		add(a.Value, "")
+		if tail := len(a.Value) - minNeedle; a.Kind == person.Phone && tail > 0 {
+			add(a.Value[tail:], strings.TrimPrefix(a.Value[:tail], "+"))
 		}
 	}
 	return out
 }
 
 // encodings returns w as UTF-8, UTF-16, hexadecimal and base64.
-func encodings(w string) []needle {
+func encodings(w string) [][]byte {
 	raw := []byte(w)
 	wide := make([]byte, 0, 2*len(w))
 	for _, u := range utf16.Encode([]rune(w)) {
 		wide = append(wide, byte(u), byte(u>>8))
 	}
-	out := []needle{raw, wide, needle(hex.EncodeToString(raw)), needle(strings.ToUpper(hex.EncodeToString(raw)))}
+	out := [][]byte{raw, wide, []byte(hex.EncodeToString(raw)), []byte(strings.ToUpper(hex.EncodeToString(raw)))}
 	for shift := range 3 {
 		// What base64 makes of w depends on where w begins in a group of 3;
 		// the first and last characters also depend on the neighbours.
@@ -62,7 +77,7 @@ func encodings(w string) []needle {
 			text = text[4:]
 		}
 		if len(text) >= minNeedle {
-			out = append(out, needle(text))
+			out = append(out, []byte(text))
 		}
 	}
 	return out
@@ -77,8 +92,9 @@ type finder struct {
 }
 
 type found struct {
-	needle needle
-	whose  int
+	needle
+	alone bool // counts only where it is no part of a longer token
+	whose int
 }
 
 // filterBits is 2 MiB of bits.
@@ -89,14 +105,15 @@ func newFinder() *finder {
 }
 
 func (f *finder) add(n needle, whose int) {
-	if len(n) < minNeedle {
+	if len(n.text) < minNeedle {
 		return
 	}
-	head := binary.LittleEndian.Uint64(n)
-	f.byHead[head] = append(f.byHead[head], found{n, whose})
+	head := binary.LittleEndian.Uint64(n.text)
+	alone := len(n.text) < safeDigits && !bytes.ContainsFunc(n.text, func(r rune) bool { return r < '0' || r > '9' })
+	f.byHead[head] = append(f.byHead[head], found{n, alone, whose})
 	h := hash(head)
 	f.filter[h/64] |= 1 << (h % 64)
-	f.longest = max(f.longest, len(n))
+	f.longest = max(f.longest, len(n.text))
 }
 
 // hash spreads a head over the filter (Fibonacci hashing).
@@ -149,9 +166,9 @@ func (f *finder) file(path string, hits []int64, s *receipt.Scan) error {
 
 // search reads src in pieces that overlap by the longest needle.
 func (f *finder) search(src io.Reader, hits []int64) (total int64, err error) {
-	overlap := max(f.longest, minNeedle) - 1
+	overlap := max(f.longest, minNeedle) + lookBack
 	buf := make([]byte, 0, 1<<20+overlap)
-	for {
+	for first := 0; ; first = lookBack {
 		n, err := io.ReadFull(src, buf[len(buf):cap(buf)])
 		fresh := buf[:len(buf)+n]
 		total += int64(n)
@@ -159,32 +176,57 @@ func (f *finder) search(src io.Reader, hits []int64) (total int64, err error) {
 		if err != nil && !end {
 			return total, err
 		}
-		f.count(fresh, end, hits)
+		f.count(fresh, first, end, hits)
 		if end {
 			return total, nil
 		}
-		keep := min(overlap, len(fresh))
+		keep := min(overlap, len(fresh)) // the first piece is longer than that, or the last
 		buf = append(buf[:0], fresh[len(fresh)-keep:]...)
 	}
 }
 
-// count looks at every place of b where a needle could begin whole. The last
-// places are left to the next piece, unless there is none.
-func (f *finder) count(b []byte, end bool, hits []int64) {
-	limit := len(b) - max(f.longest, minNeedle)
+// count looks at every place of b from first on where a needle could begin
+// whole, with the byte after it. The last places are left to the next piece,
+// unless there is none.
+func (f *finder) count(b []byte, first int, end bool, hits []int64) {
+	limit := len(b) - max(f.longest, minNeedle) - 1
 	if end {
 		limit = len(b) - minNeedle
 	}
-	for i := 0; i <= limit; i++ {
+	for i := first; i <= limit; i++ {
 		head := binary.LittleEndian.Uint64(b[i:])
 		h := hash(head)
 		if f.filter[h/64]&(1<<(h%64)) == 0 {
 			continue
 		}
 		for _, n := range f.byHead[head] {
-			if bytes.HasPrefix(b[i:], n.needle) {
+			if bytes.HasPrefix(b[i:], n.text) && (!n.alone || n.standsAlone(b, i)) {
 				hits[n.whose]++
 			}
 		}
 	}
+}
+
+// standsAlone reports whether the digits at b[i:] are no part of a longer
+// token: an id, a hash. Before the tail of a number may stand what belongs to
+// it: more of its own digits, and the prefix 0 or 00.
+func (n found) standsAlone(b []byte, i int) bool {
+	if end := i + len(n.text); end < len(b) && isHex(b[end]) {
+		return false
+	}
+	from := i
+	for from > max(0, i-lookBack) && isHex(b[from-1]) {
+		from--
+	}
+	before := string(b[from:i])
+	for _, prefix := range []string{"", "0", "00"} {
+		if own, ok := strings.CutPrefix(before, prefix); ok && strings.HasSuffix(n.lead, own) {
+			return true
+		}
+	}
+	return false
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }

@@ -34,6 +34,13 @@ func TestScanFindsEveryFormItLooksFor(t *testing.T) {
 		{"Base64Shifted1", []byte(base64.StdEncoding.EncodeToString([]byte("x" + p.Name))), true},
 		{"Base64Shifted2", []byte(base64.StdEncoding.EncodeToString([]byte("xy" + p.Name))), true},
 		{"NationalNumber", []byte("01 is written 0199001234"), true},
+		{"E164WithoutPlus", []byte("to=33199001234"), true},
+		{"Dialled", []byte("0033199001234;"), true},
+		{"TailAlone", []byte("99001234"), true},
+		{"InAnID", []byte("person=115699001234644"), false},
+		{"AtTheEndOfAnID", []byte("person=115644699001234"), false},
+		{"InAHash", []byte("ab599001234cdef0123"), false},
+		{"BeforeAHash", []byte("99001234cdef"), false},
 		{"SomebodyElse", []byte("Bartholomew Remaining +33199005678"), false},
 	}
 	for _, tt := range tests {

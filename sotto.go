@@ -103,5 +103,8 @@ func Operator() Actor { return Actor{Shell: true} }
 // IsAdmin reports whether a may administer the desk.
 func (a Actor) IsAdmin() bool { return a.Shell || a.Role == Admin }
 
+// IsSupervisor reports whether a may be in other people's calls.
+func (a Actor) IsSupervisor() bool { return a.IsAdmin() }
+
 // IsStaff reports whether a may see other people's data at all.
 func (a Actor) IsStaff() bool { return a.Shell || a.Role.Staff() }

@@ -57,15 +57,37 @@ const (
 // LegKind is whose part in a call a leg is.
 type LegKind string
 
-// The kinds of leg.
+// The kinds of leg. The caller is who the call is with, whoever called whom.
 const (
-	CallerLeg LegKind = "caller"
-	AgentLeg  LegKind = "agent"
+	CallerLeg     LegKind = "caller"
+	AgentLeg      LegKind = "agent"
+	ExternalLeg   LegKind = "external"   // a number outside that was brought in
+	SupervisorLeg LegKind = "supervisor" // listens, whispers or joins
+)
+
+// Part is how a leg came into its call.
+type Part string
+
+// The parts.
+const (
+	ByLine       Part = "line"         // it called, or was called, and is what the call is about
+	ByOffer      Part = "offer"        // an agent was offered the caller
+	ByDialling   Part = "dialled"      // the agent who made the call
+	Consultation Part = "consultation" // it was asked while the caller was on hold
+	Transfer     Part = "transfer"     // it was given the caller unasked
+	Conference   Part = "conference"   // it was added
+	Overflow     Part = "overflow"     // nobody took the caller, or a menu led out
+	Monitoring   Part = "monitoring"   // it listened
 )
 
 // Leg is one party's part in a call, complete when it is over.
 type Leg struct {
 	Kind       LegKind
+	Part       Part           // "" is ByLine for a caller and ByOffer for an agent
+	By         sotto.PersonID // the agent who brought it in; 0 for the desk
+	Talk       time.Duration  // in the conversation
+	Hold       time.Duration  // on hold
+	Consult    time.Duration  // asked while the caller was on hold
 	Person     sotto.PersonID // the agent who was rung; 0 for the caller
 	StartedAt  time.Time
 	AnsweredAt time.Time // zero when it never answered
@@ -98,6 +120,27 @@ type Call struct {
 	consent   string
 	voicemail bool
 	legs      []Leg
+	tally     Tally
+}
+
+// Tally is what happened in a conversation, in figures.
+type Tally struct {
+	Holds   int           // how often the caller was put on hold
+	Hold    time.Duration // and for how long in all
+	Consult time.Duration // an agent asked somebody else
+	Pauses  int           // of the recording
+	Paused  time.Duration
+}
+
+// Count adds to the call's figures. They are written with its end.
+func (c *Call) Count(t Tally) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tally.Holds += t.Holds
+	c.tally.Hold += t.Hold
+	c.tally.Consult += t.Consult
+	c.tally.Pauses += t.Pauses
+	c.tally.Paused += t.Paused
 }
 
 // Calls begins, ends and remembers calls. Its methods may be called from any

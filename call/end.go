@@ -89,6 +89,7 @@ type row struct {
 	voicemail int64
 	answered  any
 	connected any
+	tally     Tally
 }
 
 func (c *Call) row() row {
@@ -97,6 +98,7 @@ func (c *Call) row() row {
 	return row{
 		agent: db.OrNull(c.agent), consent: c.consent, voicemail: db.Bit(c.voicemail),
 		answered: db.MillisOrNull(c.answered), connected: db.MillisOrNull(c.connected),
+		tally: c.tally,
 	}
 }
 
@@ -166,19 +168,32 @@ func (cc *Calls) write(ctx context.Context, e ending, also func(*db.Tx) error) e
 		}
 		id := int64(e.call.ID)
 		n, err := tx.Exec(cc.q["End"], id, string(Ended), e.row.agent, e.row.consent, e.row.voicemail, e.row.answered, e.row.connected,
-			db.Millis(e.at), string(e.reason))
+			db.Millis(e.at), string(e.reason), e.row.tally.Holds, e.row.tally.Hold.Milliseconds(), e.row.tally.Consult.Milliseconds(),
+			e.row.tally.Pauses, e.row.tally.Paused.Milliseconds())
 		if err != nil || n == 0 {
 			return err
 		}
 		for _, l := range e.legs {
-			if _, err := tx.Exec(cc.q["InsertLeg"], tx.NewID(), id, db.OrNull(l.Person), string(l.Kind), db.Millis(l.StartedAt),
-				db.MillisOrNull(l.AnsweredAt), db.MillisOrNull(l.EndedAt), string(l.Cause),
-				int64(l.Quality.Received), int64(l.Quality.Lost), l.Quality.Jitter.Microseconds()); err != nil {
+			if err := cc.writeLeg(tx, id, l); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+func (cc *Calls) writeLeg(tx *db.Tx, id int64, l Leg) error {
+	if l.Part == "" {
+		l.Part = ByLine
+		if l.Kind == AgentLeg {
+			l.Part = ByOffer
+		}
+	}
+	_, err := tx.Exec(cc.q["InsertLeg"], tx.NewID(), id, db.OrNull(l.Person), string(l.Kind), db.Millis(l.StartedAt),
+		db.MillisOrNull(l.AnsweredAt), db.MillisOrNull(l.EndedAt), string(l.Cause),
+		int64(l.Quality.Received), int64(l.Quality.Lost), l.Quality.Jitter.Microseconds(),
+		string(l.Part), db.OrNull(l.By), l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.Consult.Milliseconds())
+	return err
 }
 
 // Settle writes the ends that are owed, if there are any, each with what goes
@@ -218,8 +233,11 @@ func (cc *Calls) Owed() int {
 // first Begin.
 func (cc *Calls) Recover(ctx context.Context, also func(*db.Tx, Record) error) (found []Record, err error) {
 	defer sotto.Wrap(&err, "call.Recover")
-	if err = cc.db.Read(ctx, func(tx *db.Tx) error {
-		found, err = db.All(tx, cc.scan, cc.q["Open"])
+	if err = cc.db.Write(ctx, func(tx *db.Tx) error {
+		if found, err = db.All(tx, cc.scan, cc.q["Open"]); err != nil {
+			return err
+		}
+		_, err = tx.Exec(cc.q["CutMonitoring"])
 		return err
 	}); err != nil {
 		return nil, err

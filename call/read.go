@@ -34,6 +34,7 @@ type Record struct {
 	ConnectedAt time.Time
 	EndedAt     time.Time // zero while it is under way
 	Reason      Reason    // "" while it is under way
+	Tally
 }
 
 // Get returns a call; NotFound when there is none. It does not ask who
@@ -100,12 +101,13 @@ func (cc *Calls) Legs(ctx context.Context, id sotto.CallID) (all []Leg, err erro
 }
 
 func (cc *Calls) scan(s db.Scanner) (r Record, err error) {
-	var id, inHours, voicemail, started int64
+	var id, inHours, voicemail, started, hold, consult, paused int64
 	var line, who, key, agent, ticket, answered, connected, ended *int64
 	var direction, state, reason string
 	var number, name keyring.Sealed
 	if err := s.Scan(&id, &line, &who, &key, &agent, &ticket, &direction, &state, &inHours, &number, &name,
-		&r.Consent, &voicemail, &started, &answered, &connected, &ended, &reason); err != nil {
+		&r.Consent, &voicemail, &started, &answered, &connected, &ended, &reason,
+		&r.Holds, &hold, &consult, &r.Pauses, &paused); err != nil {
 		return r, err
 	}
 	r.ID, r.Line, r.Person, r.Key = sotto.CallID(id), sotto.LineID(db.Value(line)), sotto.PersonID(db.Value(who)), sotto.KeyID(db.Value(key))
@@ -113,6 +115,7 @@ func (cc *Calls) scan(s db.Scanner) (r Record, err error) {
 	r.Direction, r.State, r.Reason = Direction(direction), State(state), Reason(reason)
 	r.InHours, r.Voicemail, r.StartedAt = inHours == 1, voicemail == 1, db.Time(started)
 	r.AnsweredAt, r.ConnectedAt, r.EndedAt = db.TimeOrZero(answered), db.TimeOrZero(connected), db.TimeOrZero(ended)
+	r.Hold, r.Consult, r.Paused = millis(hold), millis(consult), millis(paused)
 	if r.Number, err = cc.open(number, catalogue.CallFromNumber, id); err != nil {
 		return r, err
 	}
@@ -129,14 +132,17 @@ func (cc *Calls) open(v keyring.Sealed, cell catalogue.Cell, id int64) (string, 
 	return text, err
 }
 
+func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+
 func scanLeg(s db.Scanner) (l Leg, err error) {
-	var kind, cause string
-	var who, answered, ended *int64
-	var started, packets, lost, jitter int64
-	err = s.Scan(&kind, &who, &started, &answered, &ended, &cause, &packets, &lost, &jitter)
+	var kind, cause, part string
+	var who, by, answered, ended *int64
+	var started, packets, lost, jitter, talk, hold, consult int64
+	err = s.Scan(&kind, &who, &started, &answered, &ended, &cause, &packets, &lost, &jitter, &part, &by, &talk, &hold, &consult)
 	return Leg{
-		Kind: LegKind(kind), Person: sotto.PersonID(db.Value(who)), StartedAt: db.Time(started),
+		Kind: LegKind(kind), Part: Part(part), Person: sotto.PersonID(db.Value(who)), By: sotto.PersonID(db.Value(by)), StartedAt: db.Time(started),
 		AnsweredAt: db.TimeOrZero(answered), EndedAt: db.TimeOrZero(ended), Cause: leg.Cause(cause),
 		Quality: media.Quality{Received: uint64(packets), Lost: uint64(lost), Jitter: time.Duration(jitter) * time.Microsecond},
+		Talk:    millis(talk), Hold: millis(hold), Consult: millis(consult),
 	}, err
 }

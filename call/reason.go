@@ -16,6 +16,9 @@ const (
 	CallerHungUp         Reason = "caller-hung-up"         // after talking to an agent
 	AgentHungUp          Reason = "agent-hung-up"          // after talking to the caller
 	VoicemailLeft        Reason = "voicemail-left"         // a message was left
+	ExternalHungUp       Reason = "external-hung-up"       // whom the call was given to outside hung up
+	AbandonedOnHold      Reason = "abandoned-on-hold"      // the caller hung up while on hold
+	TimeLimit            Reason = "time-limit"             // the longest time of a call outside was over
 	Cancelled            Reason = "cancelled"              // the caller gave up while it rang
 	AbandonedInGreeting  Reason = "abandoned-in-greeting"  // hung up during the first words
 	AbandonedInMenu      Reason = "abandoned-in-menu"      // hung up in a menu
@@ -64,6 +67,9 @@ func outcomes() []outcome {
 		{CallerHungUp, ByCaller, 200, "completed"},
 		{AgentHungUp, ByAgent, 200, "completed"},
 		{VoicemailLeft, ByCaller, 200, "completed"},
+		{ExternalHungUp, ByAgent, 200, "completed"},
+		{AbandonedOnHold, ByCaller, 200, "abandoned_on_hold"},
+		{TimeLimit, ByDesk, 200, "completed"},
 		{Cancelled, ByCaller, 487, "not_answered"},
 		{AbandonedInGreeting, ByCaller, 200, "abandoned_in_ivr"},
 		{AbandonedInMenu, ByCaller, 200, "abandoned_in_ivr"},
@@ -109,6 +115,7 @@ func (r Reason) Fault() Fault { return r.outcome().fault }
 func (r Reason) Status() int { return r.outcome().status }
 
 // Completion returns the word for reports: completed, not_answered, failed,
+// abandoned_on_hold,
 // or abandoned_in_ivr, _queue or _voicemail.
 func (r Reason) Completion() string { return r.outcome().completion }
 

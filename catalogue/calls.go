@@ -1,6 +1,7 @@
 package catalogue
 
 func calls() []Table {
+	// long: one table, read from top to end.
 	caller := Edge{Name: "caller", Path: "call.person_id", As: Caller, Fate: RowStays}
 	answered := Edge{Name: "agent", Path: "call.agent_id", As: Staff, Fate: RowStays}
 	figure := func(name, why, export string) Column {
@@ -41,17 +42,22 @@ func calls() []Table {
 				shared("connected_at", "when an agent was on", "calls[].connected_at"),
 				shared("ended_at", "when it was over", "calls[].ended_at"),
 				shared("reason", "the one reason it ended, from a closed list", "calls[].reason"),
+				shared("holds", "how often the caller was put on hold", "calls[].holds"),
+				shared("hold_ms", "how long the caller was on hold, in milliseconds", "calls[].hold_ms"),
+				shared("consult_ms", "how long the agent asked somebody else meanwhile", "calls[].consult_ms"),
+				shared("pauses", "how often the recording was paused", "calls[].pauses"),
+				shared("paused_ms", "how long it was paused", "calls[].paused_ms"),
 			},
 			Indexes: []string{"call_person", "call_agent", "call_ticket", "call_open"},
 		},
 		{
 			Name: "call_leg", Owner: "call", What: "one row for each party's part in a call",
-			Edges: []Edge{via("call_leg"), {Name: "agent", Path: "call_leg.person_id", As: Staff, Fate: RowStays}},
+			Edges: []Edge{via("call_leg"), {Name: "agent", Path: "call_leg.person_id", As: Staff, Fate: RowStays}, {Name: "by", Path: "call_leg.by_id", As: Staff, Fate: RowStays}},
 			Columns: []Column{
 				shared("id", "primary key", "legs[].id"),
 				shared("call_id", "which call", "legs[].call_id"),
 				link(shared("person_id", "the agent who was rung; NULL for the caller", "legs[].person_id"), Pseudonym),
-				shared("kind", "caller or agent", "legs[].kind"),
+				shared("kind", "caller, agent, external or supervisor", "legs[].kind"),
 				shared("started_at", "when it was rung", "legs[].started_at"),
 				shared("answered_at", "when it answered", "legs[].answered_at"),
 				shared("ended_at", "when it was over", "legs[].ended_at"),
@@ -59,8 +65,13 @@ func calls() []Table {
 				shared("packets", "RTP packets received", "legs[].packets"),
 				shared("lost", "RTP packets lost", "legs[].lost"),
 				shared("jitter_us", "jitter in microseconds (RFC 3550 6.4.1)", "legs[].jitter_us"),
+				shared("part", "how it came in: line, offer, consultation, transfer, conference, dialled, overflow or monitoring", "legs[].part"),
+				{Name: "by_id", Form: Plain, Whose: []string{"caller", "agent", "by"}, Why: "the agent who brought it in; NULL for the desk", Basis: Contract, Keep: WithRow, Export: "legs[].by_id", Correct: Fact, Erase: Pseudonym},
+				shared("talk_ms", "how long it was in the conversation", "legs[].talk_ms"),
+				shared("hold_ms", "how long it was on hold", "legs[].hold_ms"),
+				shared("consult_ms", "how long it was asked while the caller was on hold", "legs[].consult_ms"),
 			},
-			Indexes: []string{"call_leg_call", "call_leg_person"},
+			Indexes: []string{"call_leg_call", "call_leg_person", "call_leg_by"},
 		},
 		{
 			Name: "ivr_step", Owner: "route", What: "one row for each stay of a call in a menu; never the key that was pressed",

@@ -12,6 +12,7 @@ import (
 
 	"sotto"
 	"sotto/api"
+	"sotto/dial"
 	"sotto/flow"
 	"sotto/leg"
 	"sotto/leg/media"
@@ -134,11 +135,25 @@ func (s *Server) openFlow(ctx context.Context) (err error) {
 	if s.flow, err = flow.New(flow.Config{
 		DB: d.DB, Lines: d.Lines, Calls: d.Calls, Agents: d.Agents, Queue: s.queue,
 		Recordings: d.Recordings, Tickets: d.Tickets, Clock: d.cfg.Clock, Log: d.log, Metrics: d.Metrics,
-		Dial: s.dial,
+		Dial: s.dial, DialOut: s.dialOut, Gate: d.Dials, Audit: d.Audit, Media: s.media,
 	}); err != nil {
 		return err
 	}
 	return s.flow.Recover(ctx)
+}
+
+// dialOut calls a number outside through the trunks, the first first.
+func (s *Server) dialOut(ctx context.Context, grant dial.Grant, who leg.Caller) (leg.Leg, error) {
+	var names []string
+	for _, t := range s.d.cfg.Trunks {
+		if t.Address != "" {
+			names = append(names, t.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, sotto.FailCause(sotto.Conflict, "No trunk of this desk takes calls out.", &leg.EndError{Cause: leg.Unreachable})
+	}
+	return s.phone.Dial(ctx, sip.Target{Trunks: names, Number: grant.Number(), Caller: who})
 }
 
 func (s *Server) openWeb(context.Context) (err error) {

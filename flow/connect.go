@@ -6,12 +6,10 @@ import (
 
 	"sotto"
 	"sotto/call"
-	"sotto/db"
 	"sotto/leg"
 	"sotto/leg/media"
 	"sotto/line"
 	"sotto/queue"
-	"sotto/recording"
 	"sotto/route"
 )
 
@@ -25,7 +23,7 @@ func (j *journey) queue(ctx context.Context, to route.Destination) (*picked, err
 	}
 	wants := queue.DemandOf(j.line, j.call.ID)
 	wants.Agent, wants.Ring, wants.Wait = direct, to.Ring, to.Wait
-	place := j.f.Queue.Join(wants)
+	place := j.wait(wants)
 	defer place.Leave()
 	stopListening := j.listen(ctx)
 	defer stopListening()
@@ -34,7 +32,7 @@ func (j *journey) queue(ctx context.Context, to route.Destination) (*picked, err
 	for {
 		select {
 		case o := <-place.Offers():
-			a, cause := j.ring(ctx, o)
+			a, cause := j.ring(ctx, o, call.Leg{Kind: call.AgentLeg, Part: call.ByOffer})
 			switch {
 			case a != nil:
 				place.Accepted()
@@ -51,6 +49,21 @@ func (j *journey) queue(ctx context.Context, to route.Destination) (*picked, err
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// wait puts the caller into the line: at its head when an agent was lost or
+// a colleague did not answer, and into that of a group the caller was given to.
+func (j *journey) wait(d queue.Demand) *queue.Place {
+	switch {
+	case j.group != 0:
+		d.Agent, d.Groups, j.group = 0, []sotto.GroupID{j.group}, 0
+		j.place = j.f.Queue.Join(d)
+	case j.place != nil:
+		j.place = j.f.Queue.Rejoin(j.place)
+	default:
+		j.place = j.f.Queue.Join(d)
+	}
+	return j.place
 }
 
 // hold plays what a waiting caller hears: the line's words, then music, again
@@ -76,8 +89,9 @@ func (j *journey) hold(ctx context.Context) (stop func()) {
 }
 
 // ring rings every telephone of one agent. The first that is answered has the
-// call; nil and why not when none is. It returns when nothing rings any more.
-func (j *journey) ring(ctx context.Context, o queue.Offer) (*picked, leg.Cause) {
+// call; nil and why not when none is: then the leg is noted, as it would have
+// been. It returns when nothing rings any more.
+func (j *journey) ring(ctx context.Context, o queue.Offer, as call.Leg) (*picked, leg.Cause) {
 	ctx, cancel := context.WithTimeout(ctx, o.Ring)
 	defer cancel()
 	started := j.f.Clock()
@@ -108,9 +122,10 @@ func (j *journey) ring(ctx context.Context, o queue.Offer) (*picked, leg.Cause) 
 	}
 	if taken != nil {
 		j.f.Metrics.Legs.Add(1)
-		return &picked{leg: taken, who: o.Candidate, startedAt: started, answerAt: j.f.Clock()}, ""
+		return &picked{leg: taken, who: o.Candidate, startedAt: started, answerAt: j.f.Clock(), part: as.Part}, ""
 	}
-	j.call.AddLeg(call.Leg{Kind: call.AgentLeg, Person: o.Person, StartedAt: started, EndedAt: j.f.Clock(), Cause: cause})
+	as.Person, as.StartedAt, as.EndedAt, as.Cause = o.Person, started, j.f.Clock(), cause
+	j.call.AddLeg(as)
 	return nil, cause
 }
 
@@ -124,59 +139,4 @@ func (j *journey) dial(ctx context.Context, device sotto.DeviceID) (l leg.Leg, e
 		return nil, err
 	}
 	return l, nil
-}
-
-// talk joins caller and agent and ends when either has gone; the other is let
-// go at once, whatever the disk is doing.
-func (j *journey) talk(ctx context.Context, a *picked) error {
-	wait, stop := func() {}, func() {}
-	defer func() { stop(); wait() }()
-	defer j.leaveAgent(ctx, a)
-	defer media.Bridge(j.caller.Media(), a.leg.Media())()
-	drain(j.caller.Media())
-	wait = j.aside("connect", func() error { return j.connected(ctx, a) })
-	stop = j.listen(ctx)
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-a.leg.Ended():
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	j.caller.Hangup(leg.Released)
-	switch a.leg.Cause() {
-	case leg.HungUp:
-		return call.Because(call.AgentHungUp)
-	case leg.Shutdown:
-		return call.Because(call.Shutdown)
-	case leg.Fault:
-		return call.Because(call.Failed)
-	}
-	return call.Because(call.AgentLost)
-}
-
-// connected writes what follows from an agent being on: the row, the ticket,
-// and the recording of both voices. Nobody waits for it to be heard.
-func (j *journey) connected(ctx context.Context, a *picked) error {
-	ctx = context.WithoutCancel(ctx)
-	wrote := j.f.Calls.Connect(ctx, j.call, a.who.Person, func(tx *db.Tx) error { return j.openTicket(tx, a.who.Person) })
-	heard := j.record(ctx, recording.Call, func(r *recording.Recorder) error {
-		return errors.Join(r.Caller(j.caller.Media()), r.Agent(a.leg.Media(), a.who.Person, a.who.Key))
-	})
-	return errors.Join(wrote, heard)
-}
-
-// leaveAgent ends the agent's leg and notes it.
-func (j *journey) leaveAgent(ctx context.Context, a *picked) {
-	cause := leg.Released
-	if c := j.caller.Cause(); c == leg.Shutdown || c == "" && ctx.Err() != nil {
-		cause = leg.Shutdown
-	}
-	hangup(a.leg, cause)
-	j.f.Metrics.Legs.Add(-1)
-	j.call.AddLeg(call.Leg{
-		Kind: call.AgentLeg, Person: a.who.Person, StartedAt: a.startedAt, AnsweredAt: a.answerAt, EndedAt: j.f.Clock(),
-		Cause: a.leg.Cause(), Quality: quality(a.leg),
-	})
 }

@@ -164,6 +164,9 @@ func (j *journey) record(ctx context.Context, kind recording.Kind, voices func(*
 		return err
 	}
 	j.recorder = r
+	if j.hushed {
+		r.Pause()
+	}
 	return voices(r)
 }
 

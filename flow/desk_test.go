@@ -22,6 +22,7 @@ import (
 	"sotto/catalogue"
 	"sotto/db"
 	"sotto/db/dbtest"
+	"sotto/dial"
 	"sotto/flow"
 	"sotto/job"
 	"sotto/keyring"
@@ -69,10 +70,12 @@ type desk struct {
 	tickets    *ticket.Tickets
 	engine     *media.Engine
 	flow       *flow.Flow
+	gate       *dial.Gate
 	line       line.Line
 
 	mu     sync.Mutex
 	phones map[sotto.DeviceID]func(context.Context) (leg.Leg, error) // what ringing each telephone comes to
+	trunk  func(ctx context.Context, number string) (leg.Leg, error) // what calling a number outside comes to
 }
 
 func each(t *testing.T, f func(t *testing.T, d *desk)) {
@@ -109,9 +112,11 @@ func newDesk(t *testing.T, base *db.DB) *desk {
 	d.queue = queue.New(queue.Config{Agents: d.agents, Pause: 20 * time.Millisecond})
 	d.recordings = recording.New(recording.Config{DB: base, Ring: d.ring, Blobs: d.blobs, Audit: log, Clock: time.Now})
 	d.tickets = ticket.New(ticket.Config{DB: base, Blobs: d.blobs, Ring: d.ring, Audit: log, Jobs: job.New(base, job.Config{}), People: d.people, Region: "FR"})
+	d.gate, err = dial.New(dial.Config{DB: base, People: d.people, Lines: d.lines, Audit: log, Region: "FR"})
+	check(t, err)
 	d.flow, err = flow.New(flow.Config{
 		DB: base, Lines: d.lines, Calls: d.calls, Agents: d.agents, Queue: d.queue, Recordings: d.recordings, Tickets: d.tickets,
-		Clock: time.Now, Dial: d.dial,
+		Clock: time.Now, Dial: d.dial, DialOut: d.dialOut, Gate: d.gate, Audit: log, Media: d.engine,
 		Times: flow.Times{
 			Key: 700 * time.Millisecond, Bounce: 50 * time.Millisecond, Silence: 400 * time.Millisecond, Spoken: 200 * time.Millisecond,
 			Message: 5 * time.Second, Finish: 10 * time.Second,
@@ -222,6 +227,17 @@ func (d *desk) dial(ctx context.Context, device sotto.DeviceID, _ leg.Caller) (l
 		return nil, &leg.EndError{Cause: leg.Unreachable}
 	}
 	return ring(ctx)
+}
+
+// dialOut is the trunk.
+func (d *desk) dialOut(ctx context.Context, grant dial.Grant, _ leg.Caller) (leg.Leg, error) {
+	d.mu.Lock()
+	f := d.trunk
+	d.mu.Unlock()
+	if f == nil {
+		return nil, &leg.EndError{Cause: leg.Unreachable}
+	}
+	return f(ctx, grant.Number())
 }
 
 // silent is a telephone that rings and is not answered.

@@ -15,9 +15,12 @@ import (
 
 	"sotto"
 	"sotto/agent"
+	"sotto/audit"
 	"sotto/call"
 	"sotto/db"
+	"sotto/dial"
 	"sotto/leg"
+	"sotto/leg/media"
 	"sotto/line"
 	"sotto/locales"
 	"sotto/obs"
@@ -26,7 +29,7 @@ import (
 	"sotto/ticket"
 )
 
-// Config is what calls need on their way. All fields up to Dial are needed;
+// Config is what calls need on their way. All fields up to Media are needed;
 // the others work at zero.
 type Config struct {
 	DB         *db.DB
@@ -41,6 +44,11 @@ type Config struct {
 	// with an error that has a cause (leg.CauseOf). who is what the agent sees.
 	// When ctx ends it must give up.
 	Dial func(ctx context.Context, device sotto.DeviceID, who leg.Caller) (leg.Leg, error)
+	// DialOut calls the number of a grant through a trunk, as Dial does.
+	DialOut func(ctx context.Context, grant dial.Grant, who leg.Caller) (leg.Leg, error)
+	Gate    *dial.Gate
+	Audit   *audit.Log
+	Media   *media.Engine // of every leg's audio
 
 	Log     *slog.Logger
 	Metrics obs.Metrics
@@ -56,6 +64,7 @@ type Times struct {
 	Silence time.Duration // that ends a voice message: 8 s
 	Spoken  time.Duration // of sound that makes a voice message: 500 ms
 	Finish  time.Duration // for bringing a recording to the disk: 30 s
+	Offer   time.Duration // for ringing whom an agent asks, adds or gives a call to: 30 s
 }
 
 func (t *Times) fill() {
@@ -64,7 +73,7 @@ func (t *Times) fill() {
 		value time.Duration
 	}{
 		{&t.Key, 4 * time.Second}, {&t.Bounce, time.Second}, {&t.Message, 5 * time.Minute}, {&t.Silence, 8 * time.Second},
-		{&t.Spoken, 500 * time.Millisecond}, {&t.Finish, 30 * time.Second},
+		{&t.Spoken, 500 * time.Millisecond}, {&t.Finish, 30 * time.Second}, {&t.Offer, 30 * time.Second},
 	} {
 		if *d.at == 0 {
 			*d.at = d.value
@@ -78,8 +87,9 @@ type Flow struct {
 	words *locales.Texts
 
 	mu      sync.Mutex
-	running int        // calls in Accept; guarded by mu
-	over    *sync.Cond // one of them has ended
+	running int                    // calls in Accept; guarded by mu
+	over    *sync.Cond             // one of them has ended
+	talks   map[sotto.CallID]*talk // where somebody talks; guarded by mu
 }
 
 // New returns a flow. It fails only when the binary was built from broken
@@ -93,7 +103,7 @@ func New(cfg Config) (*Flow, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &Flow{Config: cfg, words: words}
+	f := &Flow{Config: cfg, words: words, talks: map[sotto.CallID]*talk{}}
 	f.over = sync.NewCond(&f.mu)
 	return f, nil
 }

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 
 	"sotto/call"
 	"sotto/leg"
@@ -42,12 +43,17 @@ func (f *Flow) Inbound(ctx context.Context, l leg.Leg) (err error) {
 		if err := j.ask(ctx); err != nil { // 6. told about recording; key 3 decides
 			return err
 		}
-		a, err := j.queue(ctx, to) // 7. wait; the longest idle agent is rung
-		if err != nil {
-			return err
-		}
-		if a != nil {
-			return j.talk(ctx, a) // 8. both hear each other; both are recorded if the caller may be
+		for {
+			a, err := j.queue(ctx, to) // 7. wait; the longest idle agent is rung
+			if err != nil {
+				return err
+			}
+			if a == nil {
+				break
+			}
+			if err := j.talk(ctx, a); !errors.Is(err, errBack) { // 8. they hear each other; hold, transfer and the like; recorded if the caller may be
+				return err
+			}
 		}
 		if err := j.say(ctx, line.Unavailable); err != nil {
 			return err

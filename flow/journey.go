@@ -10,10 +10,12 @@ import (
 	"sotto/agent"
 	"sotto/call"
 	"sotto/db"
+	"sotto/dial"
 	"sotto/leg"
 	"sotto/leg/media"
 	"sotto/line"
 	"sotto/obs"
+	"sotto/queue"
 	"sotto/recording"
 )
 
@@ -31,6 +33,12 @@ type journey struct {
 	mu       sync.Mutex // guards what is below
 	asked    asked
 	recorder *recording.Recorder // the last one started; nil for none
+	hushed   bool                // it is paused
+
+	grant       dial.Grant    // of a call the desk made
+	place       *queue.Place  // in the queue, or the last one there; nil for none
+	group       sotto.GroupID // whom the caller was given to; 0 for nobody
+	callerTimes call.Leg      // how long the caller talked and was on hold
 }
 
 // endsWith returns a context that ends with ctx or with the leg, whichever is
@@ -129,6 +137,7 @@ func (j *journey) end(err error) error {
 	}
 	j.f.Metrics.Legs.Add(-1)
 	j.call.AddLeg(call.Leg{
+		Talk: j.callerTimes.Talk, Hold: j.callerTimes.Hold,
 		Kind: call.CallerLeg, StartedAt: j.call.StartedAt, AnsweredAt: j.answered, EndedAt: j.f.Clock(),
 		Cause: j.caller.Cause(), Quality: quality(j.caller),
 	})
@@ -136,9 +145,6 @@ func (j *journey) end(err error) error {
 	end := j.guard(func() error {
 		return j.f.Calls.End(context.Background(), j.call, why, func(tx *db.Tx) error { return j.conclude(tx, why, at) })
 	})
-	if j.agent != 0 {
-		j.f.Agents.Finish(j.agent, wrapUp(j.line))
-	}
 	stop := j.guard(func() error { return j.stopRecording(recording.NoReason) })
 	err = errors.Join(worth(why, err), end, stop)
 	sotto.Wrap(&err, "call %d", j.call.ID)
@@ -158,11 +164,12 @@ func wrapUp(l line.Line) time.Duration {
 
 // conclude writes what a call leaves behind, in the transaction that ends it.
 func (j *journey) conclude(tx *db.Tx, why call.Reason, at time.Time) error {
-	if err := j.closeTicket(tx, why, at); err != nil || j.agent == 0 {
-		return err
-	}
-	return j.f.Agents.Talked(tx, j.agent)
+	return j.closeTicket(tx, why, at)
 }
+
+// freeAgent lets an agent who has talked be offered the next call, after the
+// wrap-up that the line gives.
+func (j *journey) freeAgent(id sotto.PersonID) { j.f.Agents.Finish(id, wrapUp(j.line)) }
 
 // worth keeps of an error what an operator should read: not that somebody
 // hung up.
@@ -229,4 +236,5 @@ type picked struct {
 	who       agent.Candidate
 	startedAt time.Time
 	answerAt  time.Time
+	part      call.Part // how the agent comes in; "" by an offer
 }

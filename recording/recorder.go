@@ -261,6 +261,19 @@ func (r *Recorder) pause(on bool) {
 	}
 }
 
+// Mute replaces what an agent says from the next frame on by silence, on that
+// agent's tracks, or ends that. Pause holds whatever Mute says.
+func (r *Recorder) Mute(person sotto.PersonID, on bool) {
+	for _, t := range r.voices() {
+		if t.agent != person || person == 0 {
+			continue
+		}
+		t.mu.Lock()
+		t.hushed = on
+		t.mu.Unlock()
+	}
+}
+
 // voices returns the tracks added so far.
 func (r *Recorder) voices() []*track {
 	r.rs.mu.Lock()

@@ -40,6 +40,7 @@ type track struct {
 	closed    bool // nothing more is taken
 	mute      bool // what comes is only counted: the file cannot be written
 	paused    bool // what comes is replaced by silence
+	hushed    bool // so it is because the agent is muted
 	started   bool
 	startedAt time.Time
 	origin    int64        // place of the first sample on the engine's timeline; places below count from it
@@ -117,7 +118,7 @@ func (t *track) place(at int64, f media.Frame) {
 	if f.Law == media.Alaw {
 		recode = &t.rs.toMulaw
 	}
-	if t.paused {
+	if t.paused || t.hushed {
 		recode = &t.rs.toSilence
 	}
 	p := f.Payload

@@ -291,9 +291,18 @@ func (f *filler) call(ctx context.Context, p *Person, on sotto.TicketID) (made s
 	now := f.d.DB.Now()
 	for _, l := range []call.Leg{
 		{Kind: call.CallerLeg, StartedAt: c.StartedAt, AnsweredAt: now, EndedAt: now, Cause: leg.HungUp},
-		{Kind: call.AgentLeg, Person: agent.ID, StartedAt: now, AnsweredAt: now, EndedAt: now, Cause: leg.Released},
+		{Kind: call.AgentLeg, Person: agent.ID, By: agent.ID, StartedAt: now, AnsweredAt: now, EndedAt: now, Cause: leg.Released},
 	} {
 		c.AddLeg(l)
+	}
+	watch, err := f.d.Calls.BeginMonitoring(ctx, f.d.Audit, sotto.Operator(), call.Monitored{
+		Call: c.ID, Ticket: on, Agent: agent.ID, Supervisor: f.staff[0].ID, Action: call.Listen,
+	})
+	if err != nil {
+		return 0, err
+	}
+	if err := f.d.Calls.EndMonitoring(ctx, watch); err != nil {
+		return 0, err
 	}
 	return r.ID(), f.d.Calls.End(ctx, c, call.CallerHungUp, nil)
 }

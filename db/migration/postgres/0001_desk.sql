@@ -407,7 +407,12 @@ CREATE TABLE call (
   answered_at BIGINT,
   connected_at BIGINT,
   ended_at BIGINT,
-  reason TEXT NOT NULL
+  reason TEXT NOT NULL,
+  holds BIGINT NOT NULL,
+  hold_ms BIGINT NOT NULL,
+  consult_ms BIGINT NOT NULL,
+  pauses BIGINT NOT NULL,
+  paused_ms BIGINT NOT NULL
 );
 CREATE INDEX call_person ON call (person_id, key_id);
 CREATE INDEX call_agent ON call (agent_id);
@@ -425,10 +430,30 @@ CREATE TABLE call_leg (
   cause TEXT NOT NULL,
   packets BIGINT NOT NULL,
   lost BIGINT NOT NULL,
-  jitter_us BIGINT NOT NULL
+  jitter_us BIGINT NOT NULL,
+  part TEXT NOT NULL,
+  by_id BIGINT REFERENCES person (id),
+  talk_ms BIGINT NOT NULL,
+  hold_ms BIGINT NOT NULL,
+  consult_ms BIGINT NOT NULL
 );
 CREATE INDEX call_leg_call ON call_leg (call_id);
 CREATE INDEX call_leg_person ON call_leg (person_id);
+CREATE INDEX call_leg_by ON call_leg (by_id);
+
+CREATE TABLE monitoring (
+  id BIGINT PRIMARY KEY,
+  call_id BIGINT NOT NULL REFERENCES call (id),
+  ticket_id BIGINT REFERENCES ticket (id) ON DELETE SET NULL,
+  agent_id BIGINT REFERENCES person (id),
+  supervisor_id BIGINT REFERENCES person (id),
+  action TEXT NOT NULL,
+  started_at BIGINT NOT NULL,
+  ended_at BIGINT
+);
+CREATE INDEX monitoring_call ON monitoring (call_id);
+CREATE INDEX monitoring_agent ON monitoring (agent_id);
+CREATE INDEX monitoring_supervisor ON monitoring (supervisor_id);
 
 CREATE TABLE ivr_step (
   id BIGINT PRIMARY KEY,

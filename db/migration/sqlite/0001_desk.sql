@@ -407,7 +407,12 @@ CREATE TABLE call (
   answered_at INTEGER,
   connected_at INTEGER,
   ended_at INTEGER,
-  reason TEXT NOT NULL
+  reason TEXT NOT NULL,
+  holds INTEGER NOT NULL,
+  hold_ms INTEGER NOT NULL,
+  consult_ms INTEGER NOT NULL,
+  pauses INTEGER NOT NULL,
+  paused_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX call_person ON call (person_id, key_id);
 CREATE INDEX call_agent ON call (agent_id);
@@ -425,10 +430,30 @@ CREATE TABLE call_leg (
   cause TEXT NOT NULL,
   packets INTEGER NOT NULL,
   lost INTEGER NOT NULL,
-  jitter_us INTEGER NOT NULL
+  jitter_us INTEGER NOT NULL,
+  part TEXT NOT NULL,
+  by_id INTEGER REFERENCES person (id),
+  talk_ms INTEGER NOT NULL,
+  hold_ms INTEGER NOT NULL,
+  consult_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX call_leg_call ON call_leg (call_id);
 CREATE INDEX call_leg_person ON call_leg (person_id);
+CREATE INDEX call_leg_by ON call_leg (by_id);
+
+CREATE TABLE monitoring (
+  id INTEGER PRIMARY KEY,
+  call_id INTEGER NOT NULL REFERENCES call (id),
+  ticket_id INTEGER REFERENCES ticket (id) ON DELETE SET NULL,
+  agent_id INTEGER REFERENCES person (id),
+  supervisor_id INTEGER REFERENCES person (id),
+  action TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER
+) STRICT;
+CREATE INDEX monitoring_call ON monitoring (call_id);
+CREATE INDEX monitoring_agent ON monitoring (agent_id);
+CREATE INDEX monitoring_supervisor ON monitoring (supervisor_id);
 
 CREATE TABLE ivr_step (
   id INTEGER PRIMARY KEY,

@@ -1,0 +1,108 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sotto"
+	"sotto/audit"
+	"sotto/call"
+	"sotto/db"
+	"sotto/recording"
+)
+
+// recordAgent lets the recording of the call hear an agent too; it begins with
+// the first one. The voices of numbers outside and of supervisors are never
+// recorded.
+func (j *journey) recordAgent(ctx context.Context, p *party) error {
+	j.mu.Lock()
+	r, allowed := j.recorder, j.asked.record
+	j.mu.Unlock()
+	if r != nil {
+		if !allowed {
+			return nil
+		}
+		return r.Agent(p.leg.Media(), p.person, p.key)
+	}
+	return j.record(ctx, recording.Call, func(r *recording.Recorder) error {
+		return errors.Join(r.Caller(j.caller.Media()), r.Agent(p.leg.Media(), p.person, p.key))
+	})
+}
+
+// tape pauses the recording while an agent says so and while the caller is on
+// hold: what is said then is not for it.
+func (t *talk) tape() {
+	if on := !t.paused && t.caller().place == talking; on != t.taped {
+		t.taped = on
+		t.hush(!on)
+	}
+}
+
+func (t *talk) hush(on bool) {
+	t.j.mu.Lock()
+	defer t.j.mu.Unlock()
+	t.j.hushed = on
+	if t.j.recorder == nil {
+		return
+	}
+	if on {
+		t.j.recorder.Pause()
+	} else {
+		t.j.recorder.Resume()
+	}
+}
+
+// pause stops the recording for a while, or lets it go on: it is in the audit
+// log and a tone tells everybody. From the moment it returns nothing that is
+// said is recorded.
+func (t *talk) pause(actor sotto.Actor, on bool) error {
+	t.j.mu.Lock()
+	recorded := t.j.recorder != nil && t.j.asked.record
+	t.j.mu.Unlock()
+	if !recorded {
+		return sotto.Fail(sotto.Conflict, "This call is not recorded.")
+	}
+	if t.paused == on {
+		return nil
+	}
+	t.paused = on
+	action, now := audit.Resume, t.j.f.Clock()
+	if on {
+		action, t.since = audit.Pause, now
+		t.j.call.Count(call.Tally{Pauses: 1})
+	} else {
+		t.j.call.Count(call.Tally{Paused: now.Sub(t.since)})
+	}
+	t.tape()
+	t.aside("pause", func() error {
+		t.beep(t.caller(), t.agents())
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		return t.j.f.DB.Write(ctx, func(tx *db.Tx) error {
+			return t.j.f.Audit.Add(tx, actor, audit.Entry{
+				Action: action, Source: audit.Recording, SourceID: int64(t.j.recordingID()), Ticket: t.j.call.Ticket(), Person: t.j.call.Person,
+			})
+		})
+	})
+	return nil
+}
+
+// recordingID is the recording of the call; 0 while there is none.
+func (j *journey) recordingID() sotto.RecordingID {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.recorder == nil {
+		return 0
+	}
+	return j.recorder.ID()
+}
+
+// endRecording ends the recording for the rest of the call: with
+// recording.NoReason what there is stays, else it is shredded.
+func (j *journey) endRecording(why recording.Reason) error {
+	j.mu.Lock()
+	j.asked.record = false
+	j.mu.Unlock()
+	return j.stopRecording(why)
+}

@@ -1,0 +1,233 @@
+package flow
+
+import (
+	"context"
+	"slices"
+
+	"sotto"
+	"sotto/agent"
+	"sotto/call"
+	"sotto/dial"
+	"sotto/leg"
+	"sotto/recording"
+)
+
+// ringing is somebody who is rung from a conversation. The goroutine of run
+// owns part; the rest does not change.
+type ringing struct {
+	kind   call.LegKind
+	part   call.Part
+	person sotto.PersonID
+	by     *party
+	watch  call.Watch
+	grant  dial.Grant
+	cancel context.CancelFunc
+}
+
+// bring asks or adds somebody: a consultation puts the caller on hold at once,
+// a conference goes on until the new one has answered.
+func (t *talk) bring(by *party, c Command, grant dial.Grant) error {
+	part := call.Conference
+	if c.Do == Consult {
+		if part = call.Consultation; t.asked != nil {
+			return sotto.Fail(sotto.Conflict, "Somebody is being asked already.")
+		}
+	}
+	if err := t.ring(by, part, c, grant); err != nil {
+		return err
+	}
+	if part == call.Consultation {
+		t.move(t.caller(), onHold)
+	}
+	return nil
+}
+
+// transfer gives the caller to whom was asked, or unasked to somebody: then
+// the agent goes at once and the caller hears music while it rings. One who
+// rings while an agent asks is waited for in the same way.
+func (t *talk) transfer(by *party, c Command, grant dial.Grant) error {
+	switch {
+	case !c.rings() && t.asked != nil:
+		t.remove(by, leg.Released)
+		t.give(t.asked)
+		return nil
+	case !c.rings() && t.ringing != nil && t.ringing.part == call.Consultation:
+		t.ringing.part = call.Transfer
+	case !c.rings():
+		return sotto.FailField("to", "Say to whom: an agent, a group or a number.")
+	case t.asked != nil:
+		return sotto.Fail(sotto.Conflict, "Somebody is being asked: transfer to them, or resume first.")
+	case c.Group != 0:
+		t.j.group = c.Group
+		t.remove(by, leg.Released)
+		t.over = errBack
+		return nil
+	default:
+		if err := t.ring(by, call.Transfer, c, grant); err != nil {
+			return err
+		}
+	}
+	t.move(t.caller(), onHold)
+	t.remove(by, leg.Released)
+	return nil
+}
+
+// give lets the caller and whom an agent asked talk.
+func (t *talk) give(p *party) {
+	t.move(p, talking)
+	if t.asked == p {
+		t.asked = nil
+	}
+	t.move(t.caller(), talking)
+	t.tapeNew(p)
+	t.handover()
+	t.noAgentLeft()
+}
+
+// ring rings somebody beside the conversation.
+func (t *talk) ring(by *party, part call.Part, c Command, grant dial.Grant) error {
+	if t.ringing != nil {
+		return sotto.Fail(sotto.Conflict, "Somebody is being rung already.")
+	}
+	ctx, cancel := context.WithTimeout(t.ctx, t.j.f.Times.Offer)
+	r := &ringing{part: part, by: by, grant: grant, cancel: cancel}
+	if grant.ID() != 0 {
+		r.kind = call.ExternalLeg
+		t.ringing = r
+		t.aside("ring outside", func() error { return t.ringOutside(ctx, r) })
+		return nil
+	}
+	who, err := t.whom(ctx, c)
+	if err != nil {
+		cancel()
+		return err
+	}
+	r.kind, r.person = call.AgentLeg, who.Person
+	t.ringing = r
+	t.aside("ring", func() error { return t.ringAgent(ctx, r, who) })
+	return nil
+}
+
+// whom finds the agent a command means and takes the agent for the call.
+func (t *talk) whom(ctx context.Context, c Command) (agent.Candidate, error) {
+	who, err := t.j.f.Agents.Reach(ctx, c.Agent)
+	if err != nil {
+		return who, err
+	}
+	if slices.ContainsFunc(t.parties, func(p *party) bool { return p.person == who.Person }) {
+		return who, sotto.Fail(sotto.Conflict, "This agent is in the call already.")
+	}
+	if !t.j.f.Agents.Take(who.Person) {
+		return who, sotto.Fail(sotto.Conflict, "This agent is on another call.")
+	}
+	return who, nil
+}
+
+func (t *talk) ringAgent(ctx context.Context, r *ringing, who agent.Candidate) error {
+	defer r.cancel()
+	a, _ := t.j.ringOne(ctx, who, r.part, r.byPerson())
+	if a == nil {
+		t.j.f.Agents.Free(who.Person, false)
+		t.post(func() { t.unanswered(r) })
+		return nil
+	}
+	p := &party{
+		leg: a.leg, kind: r.kind, person: who.Person, key: who.Key, by: r.byPerson(),
+		started: a.startedAt, answered: a.answerAt, watch: r.watch, target: r.by,
+	}
+	if r.watch == "" {
+		p.target = nil
+	}
+	return t.bringIn(r, p)
+}
+
+func (t *talk) ringOutside(ctx context.Context, r *ringing) error {
+	defer r.cancel()
+	started := t.j.f.Clock()
+	l, err := t.j.dialOut(ctx, r.grant)
+	if err != nil {
+		t.j.call.AddLeg(call.Leg{
+			Kind: r.kind, Part: r.part, By: r.byPerson(), StartedAt: started, EndedAt: t.j.f.Clock(), Cause: leg.CauseOf(err),
+		})
+		done := t.j.f.Gate.Done(context.Background(), r.grant, 0)
+		t.post(func() { t.unanswered(r) })
+		return done
+	}
+	t.j.f.Metrics.Legs.Add(1)
+	return t.bringIn(r, &party{leg: l, kind: r.kind, by: r.byPerson(), grant: r.grant, started: started, answered: t.j.f.Clock()})
+}
+
+func (r *ringing) byPerson() sotto.PersonID {
+	if r.by == nil {
+		return 0
+	}
+	return r.by.person
+}
+
+// bringIn hands one who has answered to the owner; nobody is there any more
+// when the conversation is over.
+func (t *talk) bringIn(r *ringing, p *party) error {
+	in := make(chan struct{})
+	if t.post(func() { t.arrived(r, p); close(in) }) {
+		select {
+		case <-in:
+			return nil
+		case <-t.done:
+		}
+		select {
+		case <-in:
+			return nil
+		default:
+		}
+	}
+	hangup(p.leg, leg.Cancelled)
+	t.j.f.Metrics.Legs.Add(-1)
+	return t.j.release(p)
+}
+
+// arrived brings in who has answered.
+func (t *talk) arrived(r *ringing, p *party) {
+	if t.ringing == r {
+		t.ringing = nil
+	}
+	p.part = r.part
+	t.add(p)
+	switch r.part {
+	case call.Monitoring:
+		t.watching(p)
+	case call.Consultation:
+		t.asked = p
+	case call.Transfer:
+		t.give(p)
+		if p.kind == call.ExternalLeg {
+			t.aside("stop", func() error { return t.j.endRecording(recording.NoReason) })
+		}
+	default:
+		t.tapeNew(p)
+	}
+}
+
+// unanswered is what follows when nobody answered: a caller without anybody
+// goes back to the queue.
+func (t *talk) unanswered(r *ringing) {
+	if t.ringing == r {
+		t.ringing = nil
+	}
+	switch r.part {
+	case call.Transfer:
+		if len(t.others()) == 0 {
+			t.over = errBack
+		}
+	case call.Consultation:
+		t.endConsultation()
+	}
+}
+
+// endConsultation brings the caller back to the agent who asked.
+func (t *talk) endConsultation() {
+	t.asked = nil
+	t.move(t.caller(), talking)
+	if len(t.others()) == 0 && t.over == nil {
+		t.over = errBack
+	}
+}

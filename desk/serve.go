@@ -133,7 +133,7 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 func (s *Server) openFlow(ctx context.Context) (err error) {
 	d := s.d
 	if s.flow, err = flow.New(flow.Config{
-		DB: d.DB, Lines: d.Lines, Calls: d.Calls, Agents: d.Agents, Queue: s.queue,
+		DB: d.DB, Lines: d.Lines, Menus: d.Menus, Calls: d.Calls, Agents: d.Agents, Queue: s.queue,
 		Recordings: d.Recordings, Tickets: d.Tickets, Clock: d.cfg.Clock, Log: d.log, Metrics: d.Metrics,
 		Dial: s.dial, DialOut: s.dialOut, Gate: d.Dials, Audit: d.Audit, Media: s.media,
 	}); err != nil {

@@ -37,7 +37,7 @@ func (j *journey) ask(ctx context.Context) error {
 	now := j.f.Clock()
 	j.noteConsent(ctx, recording.Consent{
 		Call: j.call.ID, Purpose: recording.Call, Mode: mode, Outcome: decision.Outcome, Evidence: decision.Evidence,
-		Notice: s.Notice, Locale: j.line.Locale, NoticeHash: s.SHA256, AskedAt: askedAt, DecidedAt: now,
+		Notice: s.Notice, Locale: j.locale, NoticeHash: s.SHA256, AskedAt: askedAt, DecidedAt: now,
 	}, decision.Record)
 	return nil
 }

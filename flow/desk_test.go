@@ -35,6 +35,7 @@ import (
 	"sotto/person"
 	"sotto/queue"
 	"sotto/recording"
+	"sotto/route"
 	"sotto/ticket"
 )
 
@@ -52,7 +53,7 @@ var admin = sotto.Operator()
 func pitch(c line.Category) float64 {
 	return map[line.Category]float64{
 		line.Greeting: 400, line.ConsentAlways: 500, line.ConsentOptIn: 500, line.ConsentOptOut: 500, line.OutOfHours: 600,
-		line.Unavailable: 700, line.Voicemail: 800, line.Wait: 900, line.Goodbye: 1100, line.Thanks: 1200,
+		line.Unavailable: 700, line.Voicemail: 800, line.Wait: 900, line.Goodbye: 1100, line.Thanks: 1200, line.WrongKey: 1300,
 	}[c]
 }
 
@@ -63,6 +64,7 @@ type desk struct {
 	blobs      *blob.Store
 	people     *person.People
 	lines      *line.Lines
+	menus      *route.Menus
 	calls      *call.Calls
 	agents     *agent.Agents
 	queue      *queue.Queue
@@ -107,6 +109,7 @@ func newDesk(t *testing.T, base *db.DB) *desk {
 	d.people = person.New(base, d.ring, log, "FR")
 	d.lines, err = line.New(base, d.blobs, log, "FR")
 	check(t, err)
+	d.menus = route.New(route.Config{DB: base, Audit: log, Lines: d.lines, HasGreeting: d.lines.HasMenuSound})
 	d.calls = call.New(call.Config{DB: base, Ring: d.ring, People: d.people})
 	d.agents = agent.New(base, d.ring, d.people, log)
 	d.queue = queue.New(queue.Config{Agents: d.agents, Pause: 20 * time.Millisecond})
@@ -115,7 +118,7 @@ func newDesk(t *testing.T, base *db.DB) *desk {
 	d.gate, err = dial.New(dial.Config{DB: base, People: d.people, Lines: d.lines, Audit: log, Region: "FR"})
 	check(t, err)
 	d.flow, err = flow.New(flow.Config{
-		DB: base, Lines: d.lines, Calls: d.calls, Agents: d.agents, Queue: d.queue, Recordings: d.recordings, Tickets: d.tickets,
+		DB: base, Lines: d.lines, Menus: d.menus, Calls: d.calls, Agents: d.agents, Queue: d.queue, Recordings: d.recordings, Tickets: d.tickets,
 		Clock: time.Now, Dial: d.dial, DialOut: d.dialOut, Gate: d.gate, Audit: log, Media: d.engine,
 		Times: flow.Times{
 			Key: 700 * time.Millisecond, Bounce: 50 * time.Millisecond, Silence: 400 * time.Millisecond, Spoken: 200 * time.Millisecond,

@@ -1,5 +1,5 @@
 // Package flow is the journey of a call on one page: Inbound. A call arrives
-// → line → consent → queue → agent → recording → ticket.
+// → line → menu → consent → queue → agent → recording → ticket.
 //
 // It owns no table and holds no rules, only the order; each step is one call
 // into the package of that name. The files beside inbound.go are the steps
@@ -26,6 +26,7 @@ import (
 	"sotto/obs"
 	"sotto/queue"
 	"sotto/recording"
+	"sotto/route"
 	"sotto/ticket"
 )
 
@@ -34,6 +35,7 @@ import (
 type Config struct {
 	DB         *db.DB
 	Lines      *line.Lines
+	Menus      *route.Menus
 	Calls      *call.Calls
 	Agents     *agent.Agents
 	Queue      *queue.Queue

@@ -16,7 +16,7 @@ import (
 // returns is for the log: a call that ended in good order returns nil.
 func (f *Flow) Inbound(ctx context.Context, l leg.Leg) (err error) {
 	j := &journey{f: f, caller: l}
-	defer func() { // 9. one end, one reason, and the ticket
+	defer func() { // 10. one end, one reason, and the ticket
 		if p := recover(); p != nil {
 			err = obs.Recovered(p)
 		}
@@ -29,6 +29,7 @@ func (f *Flow) Inbound(ctx context.Context, l leg.Leg) (err error) {
 	if err != nil {
 		return j.refuse(ctx, err)
 	}
+	j.locale = j.line.Locale
 	to := route.Follow(j.line, f.Clock())                       // 2. its hours → a destination
 	if err := j.begin(ctx, j.line.ID, to.InHours); err != nil { // 3. it rings: a call exists from here on, and perhaps we know who
 		return err
@@ -39,19 +40,22 @@ func (f *Flow) Inbound(ctx context.Context, l leg.Leg) (err error) {
 	if err := j.say(ctx, to.First); err != nil { // 5. the first words
 		return err
 	}
-	if to.Kind == route.Agents {
-		if err := j.ask(ctx); err != nil { // 6. told about recording; key 3 decides
+	if to, err = j.choose(ctx, to); err != nil { // 6. the menus: keys choose a language and where to go
+		return err
+	}
+	if to = j.reach(to); to.Kind == route.Agents {
+		if err := j.ask(ctx); err != nil { // 7. told about recording, in the language chosen; key 3 decides
 			return err
 		}
 		for {
-			a, err := j.queue(ctx, to) // 7. wait; the longest idle agent is rung
+			a, err := j.queue(ctx, to) // 8. wait; the longest idle agent is rung
 			if err != nil {
 				return err
 			}
 			if a == nil {
 				break
 			}
-			if err := j.talk(ctx, a); !errors.Is(err, errBack) { // 8. they hear each other; hold, transfer and the like; recorded if the caller may be
+			if err := j.talk(ctx, a); !errors.Is(err, errBack) { // 9. they hear each other; hold, transfer and the like; recorded if the caller may be
 				return err
 			}
 		}

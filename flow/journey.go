@@ -25,6 +25,7 @@ type journey struct {
 	f      *Flow
 	caller leg.Leg
 	line   line.Line
+	locale string         // what the caller hears: the line's language, or the one chosen in a menu
 	call   *call.Call     // nil until it rings
 	agent  sotto.PersonID // who was taken for this call; 0 for nobody
 
@@ -95,10 +96,10 @@ func (j *journey) play(ctx context.Context, clip media.Clip) error {
 // sound is what the line plays for a category; the desk's own when an
 // uploaded one cannot be read, since a caller must be told.
 func (j *journey) sound(ctx context.Context, c line.Category) line.Sound {
-	s, err := j.f.Lines.Sound(context.WithoutCancel(ctx), j.line.ID, c, j.line.Locale)
+	s, err := j.f.Lines.Sound(context.WithoutCancel(ctx), j.line.ID, c, j.locale)
 	if err != nil {
 		j.f.Log.Error("flow: a sound of the line cannot be read; the desk's own is played", "line", int64(j.line.ID), "err", err)
-		return j.f.Lines.Own(c, j.line.Locale)
+		return j.f.Lines.Own(c, j.locale)
 	}
 	return s
 }

@@ -25,7 +25,8 @@ type conversation struct {
 	why     call.Reason
 	message bool
 	consent recording.Outcome
-	heard   bool // what was said is being recorded
+	locale  string // the language the caller chose; "" for the line's
+	heard   bool   // what was said is being recorded
 
 	started, answered, connected, ended time.Time
 }
@@ -50,10 +51,15 @@ func (j *journey) closeTicket(tx *db.Tx, why call.Reason, at time.Time) error {
 
 func (j *journey) conversation(why call.Reason, now time.Time) conversation {
 	s := j.call.Summary()
+	chosen := j.locale
+	if chosen == j.line.Locale {
+		chosen = ""
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return conversation{
-		line: j.line, call: j.call.ID, person: j.call.Person, key: j.call.Key, number: j.call.Caller().Number,
+		locale: chosen,
+		line:   j.line, call: j.call.ID, person: j.call.Person, key: j.call.Key, number: j.call.Caller().Number,
 		agent: s.Agent, ticket: s.Ticket, why: why, message: s.Voicemail, consent: j.asked.Outcome, heard: j.recorder != nil,
 		started: s.StartedAt, answered: s.AnsweredAt, connected: s.ConnectedAt, ended: now,
 	}
@@ -145,6 +151,9 @@ func (f *Flow) body(c conversation) string {
 		say("ticket.body.call", "line", c.line.Name, "number", c.line.Number),
 		say("ticket.body.when", "when", clockTime(c.started, c.line.Hours.Zone)),
 		say(c.why.Words()),
+	}
+	if c.locale != "" {
+		rows = append(rows, say("ticket.body.language."+c.locale))
 	}
 	if !c.answered.IsZero() && !c.connected.IsZero() {
 		rows = append(rows, say("ticket.body.waited", "time", length(c.connected.Sub(c.answered))))

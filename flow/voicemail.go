@@ -95,7 +95,7 @@ func (j *journey) noteMessage(ctx context.Context, s line.Sound) error {
 	now := j.f.Clock()
 	c := recording.Consent{
 		Call: j.call.ID, Purpose: recording.Voicemail, Mode: recording.Always, Outcome: recording.NotAsked, Evidence: recording.ByRule,
-		Notice: s.Notice, Locale: j.line.Locale, NoticeHash: s.SHA256, AskedAt: now, DecidedAt: now,
+		Notice: s.Notice, Locale: j.locale, NoticeHash: s.SHA256, AskedAt: now, DecidedAt: now,
 	}
 	return j.f.DB.Write(context.WithoutCancel(ctx), func(tx *db.Tx) error { return j.f.Recordings.Consent(tx, c) })
 }

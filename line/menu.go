@@ -42,7 +42,7 @@ func (ll *Lines) AddMenuSound(ctx context.Context, actor sotto.Actor, id sotto.L
 
 // HasMenuSound reports whether there is a sound of that number for menus.
 func (ll *Lines) HasMenuSound(tx *db.Tx, n int64) (bool, error) {
-	return tx.Has(ll.q["MenuSound"], n)
+	return tx.Has(ll.q["HasMenuSound"], n)
 }
 
 // MenuSound returns a sound that a menu names.

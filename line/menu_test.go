@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sotto"
+	"sotto/db"
 	"sotto/leg/media"
 )
 
@@ -25,6 +26,17 @@ func TestMenuSoundsAreNamedByNumber(t *testing.T) {
 			got, err := desk.lines.MenuSound(ctx, n)
 			if err != nil || got.Clip.Duration() != time.Duration(i+1)*100*time.Millisecond {
 				t.Errorf("sound %d: %v, %v", i, got.Clip.Duration(), err)
+			}
+		}
+		for n, want := range map[int64]bool{ids[0]: true, 4711: false} {
+			if err := desk.db.Read(ctx, func(tx *db.Tx) error {
+				there, err := desk.lines.HasMenuSound(tx, n)
+				if there != want {
+					t.Errorf("sound %d is there: %v", n, there)
+				}
+				return err
+			}); err != nil {
+				t.Error(err)
 			}
 		}
 		if _, err := desk.lines.MenuSound(ctx, 4711); sotto.KindOf(err) != sotto.NotFound {

@@ -35,7 +35,7 @@ const patience = 20 * time.Second
 func sounds() map[line.Category]float64 {
 	return map[line.Category]float64{
 		line.Greeting: 600, line.ConsentAlways: 700, line.ConsentOptIn: 750, line.ConsentOptOut: 850, line.Wait: 900,
-		line.Voicemail: 1200, line.Unavailable: 1350, line.OutOfHours: 1500, line.Goodbye: 1650, line.Thanks: 1800,
+		line.Voicemail: 1200, line.Unavailable: 1350, line.OutOfHours: 1500, line.Goodbye: 1650, line.Thanks: 1800, line.WrongKey: 1950,
 	}
 }
 

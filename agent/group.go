@@ -124,6 +124,21 @@ func (aa *Agents) Group(ctx context.Context, id sotto.GroupID) (g Group, err err
 	return g, err
 }
 
+// HasGroup reports whether there is such a group.
+func (aa *Agents) HasGroup(tx *db.Tx, id sotto.GroupID) (bool, error) {
+	_, err := aa.group(tx, id)
+	if sotto.KindOf(err) == sotto.NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// HasAgent reports whether somebody is of the staff, so that calls can be led
+// to them.
+func (aa *Agents) HasAgent(tx *db.Tx, id sotto.PersonID) (bool, error) {
+	return tx.Has(aa.q["IsStaff"], int64(id))
+}
+
 func (aa *Agents) group(tx *db.Tx, id sotto.GroupID) (Group, error) {
 	g, err := db.One(tx, scanGroup, aa.q["Group"], int64(id))
 	if errors.Is(err, db.ErrNone) {

@@ -17,9 +17,12 @@ import (
 // and no error when nobody did in time.
 func (j *journey) queue(ctx context.Context, to route.Destination) (*picked, error) {
 	j.call.Enter(call.Queued)
-	direct, err := j.f.Agents.Direct(context.WithoutCancel(ctx), j.line.ID)
-	if err != nil { // better somebody than nobody
-		j.f.Log.Error("flow: whom the line rings cannot be looked up; everybody is asked", "line", int64(j.line.ID), "err", err)
+	if to.Agent == 0 && !to.Chosen {
+		direct, err := j.f.Agents.Direct(context.WithoutCancel(ctx), j.line.ID)
+		if err != nil { // better somebody than nobody
+			j.f.Log.Error("flow: whom the line rings cannot be looked up; everybody is asked", "line", int64(j.line.ID), "err", err)
+		}
+		to.Agent = direct
 	}
 	wants := queue.DemandOf(j.line, j.call.ID)
 	wants.Agent, wants.Ring, wants.Wait = direct, to.Ring, to.Wait

@@ -38,6 +38,8 @@ func (d *desk) withMenus(t *testing.T, edit func(*route.Plan)) sotto.MenuID {
 		check(t, err)
 		return n
 	}
+	all, err := d.agents.AddGroup(ctx, admin, "Accueil") // the first is that of everybody who is in none
+	check(t, err)
 	way := func(key string, a route.Action, o route.Options) route.Route {
 		return route.Route{Keypress: key, Way: route.Way{Action: a, Options: o}}
 	}
@@ -46,7 +48,7 @@ func (d *desk) withMenus(t *testing.T, edit func(*route.Plan)) sotto.MenuID {
 			ID: 1, Name: "Accueil", Default: true, KeySeconds: 1, Repeats: 1,
 			Greetings: []route.Spoken{{Locale: "fr", GreetingID: sound("fr", mainFR)}, {Locale: "en", GreetingID: sound("en", mainEN)}},
 			Routes: []route.Route{
-				way("1", route.ToGroup, route.Options{GroupIDs: []sotto.GroupID{1}}), way("2", route.ToMenu, route.Options{MenuID: 2}),
+				way("1", route.ToGroup, route.Options{GroupIDs: []sotto.GroupID{all.ID}}), way("2", route.ToMenu, route.Options{MenuID: 2}),
 				way("3", route.ToLanguage, route.Options{Locale: "en"}), way("4", route.ToNumber, route.Options{Number: "+33199009876"}),
 				way(route.NoKey, route.ToVoicemail, route.Options{}),
 			},
@@ -257,6 +259,37 @@ func TestKeysOfAMenuAreNotKept(t *testing.T) {
 		defer log.mu.Unlock()
 		if log.all.Len() > 0 {
 			t.Errorf("logged: %s", log.all.String())
+		}
+	})
+}
+
+// TestMenuRingsWhomTheCallerChose: a group's agent, or one agent, though
+// another is idle the longest.
+func TestMenuRingsWhomTheCallerChose(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, d *desk) {
+		ctx := context.Background()
+		_, _, member := d.hire(t, nil), d.hire(t, nil), d.hire(t, nil)
+		_, err := d.agents.AddGroup(ctx, admin, "Tous") // the first is that of everybody who is in none
+		check(t, err)
+		g, err := d.agents.AddGroup(ctx, admin, "Ventes")
+		check(t, err)
+		_, err = d.agents.Enter(ctx, admin, member.id, g.ID)
+		check(t, err)
+		d.withMenus(t, func(p *route.Plan) {
+			p.Menus[0].Routes[0].Options.GroupIDs = []sotto.GroupID{g.ID}
+			p.Menus[0].Routes[1].Way = route.Way{Action: route.ToAgent, Options: route.Options{AgentID: member.id}}
+		})
+		for _, key := range []byte{'1', '2'} {
+			p, over := d.call(t, leg.Caller{Number: camille}, front)
+			d.hears(t, p, mainFR)
+			p.Press(key)
+			if a := d.in(t, call.Connected).Agent(); a != member.id {
+				t.Errorf("key %d rings agent %d, want %d", key, a, member.id)
+			}
+			p.HangUp(leg.HungUp)
+			done(t, over)
+			member.answer(t).Gone(t)
 		}
 	})
 }

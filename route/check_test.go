@@ -120,7 +120,7 @@ func TestThrough(t *testing.T) {
 		}
 	}
 	with := func(edit func(*route.Destination)) route.Destination {
-		d := route.Destination{First: line.Greeting, Overflow: route.Voicemail, InHours: true}
+		d := route.Destination{First: line.Greeting, Overflow: route.Voicemail, InHours: true, Chosen: true}
 		edit(&d)
 		return d
 	}

@@ -43,6 +43,8 @@ type Destination struct {
 	// InHours says that the line was open.
 	InHours bool
 
+	// Chosen says that the caller chose this destination in a menu.
+	Chosen bool
 	// Groups are who is asked, the first ones first; none is whoever is free.
 	Groups []sotto.GroupID
 	// Agent is the one agent who is asked; 0 is all of Groups.
@@ -67,14 +69,14 @@ func Follow(l line.Line, now time.Time) Destination {
 	case l.Wait == 0:
 		return Destination{Kind: message, First: line.Greeting, InHours: true}
 	}
-	return Destination{Kind: Agents, First: line.Greeting, Overflow: message, Ring: l.Ring, Wait: l.Wait, InHours: true}
+	return Destination{Kind: Agents, First: line.Greeting, Overflow: message, Ring: l.Ring, Wait: l.Wait, InHours: true, Groups: l.Groups}
 }
 
 // Through returns where a call goes that was bound for d when a menu sent it
 // r's way. The zero Route is none: the caller pressed nothing that helped, and
 // the call goes where it would have gone without a menu.
 func (d Destination) Through(r Route, l line.Line) Destination {
-	out := Destination{First: d.First, InHours: d.InHours, Overflow: d.message()}
+	out := Destination{First: d.First, InHours: d.InHours, Overflow: d.message(), Chosen: true}
 	switch r.Action {
 	case ToGroup:
 		out.Kind, out.Ring, out.Wait, out.Groups = Agents, l.Ring, l.Wait, r.Options.GroupIDs

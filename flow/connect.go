@@ -25,7 +25,10 @@ func (j *journey) queue(ctx context.Context, to route.Destination) (*picked, err
 		to.Agent = direct
 	}
 	wants := queue.DemandOf(j.line, j.call.ID)
-	wants.Agent, wants.Ring, wants.Wait = direct, to.Ring, to.Wait
+	wants.Agent, wants.Ring, wants.Wait = to.Agent, to.Ring, to.Wait
+	if to.Chosen && len(to.Groups) > 0 {
+		wants.Groups, wants.Secondary = to.Groups, nil
+	}
 	place := j.wait(wants)
 	defer place.Leave()
 	stopListening := j.listen(ctx)

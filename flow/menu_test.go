@@ -231,7 +231,7 @@ func (l *logged) Write(b []byte) (int, error) {
 func TestKeysOfAMenuAreNotKept(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
-		d.withMenus(t, func(p *route.Plan) { p.Menus[0].Repeats = 5 })
+		d.withMenus(t, func(p *route.Plan) { p.Menus[0].Repeats, p.Menus[0].KeySeconds = 5, 20 })
 		log := &logged{}
 		d.flow.Log = slog.New(slog.NewTextHandler(log, nil))
 		var left []string

@@ -157,7 +157,6 @@ SELECT id FROM line WHERE menu_id = $1 AND deleted_at IS NULL ORDER BY id;
 
 -- name: MenuSound
 SELECT id, sha256 FROM greeting WHERE id = $1 AND category = 'menu' AND sha256 IS NOT NULL;
-SELECT id, sha256 FROM greeting WHERE id = $1 AND category = 'menu';
 
 -- name: HasMenuSound
-SELECT id FROM greeting WHERE id = $1 AND category = 'menu';
+SELECT id FROM greeting WHERE id = $1 AND category = 'menu' AND sha256 IS NOT NULL;

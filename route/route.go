@@ -45,9 +45,9 @@ type Destination struct {
 
 	// Chosen says that the caller chose this destination in a menu.
 	Chosen bool
-	// Groups are who is asked, the first ones first; none is whoever is free.
+	// Groups are who is asked in place of the line's own; none is those.
 	Groups []sotto.GroupID
-	// Agent is the one agent who is asked; 0 is all of Groups.
+	// Agent is the one agent who is asked; 0 is whoever of the groups is free.
 	Agent sotto.PersonID
 	// External is the number outside, E.164, for the kind or the overflow
 	// External. It is a desk's own setting, and goes to the trunk through the
@@ -69,7 +69,7 @@ func Follow(l line.Line, now time.Time) Destination {
 	case l.Wait == 0:
 		return Destination{Kind: message, First: line.Greeting, InHours: true}
 	}
-	return Destination{Kind: Agents, First: line.Greeting, Overflow: message, Ring: l.Ring, Wait: l.Wait, InHours: true, Groups: l.Groups}
+	return Destination{Kind: Agents, First: line.Greeting, Overflow: message, Ring: l.Ring, Wait: l.Wait, InHours: true}
 }
 
 // Through returns where a call goes that was bound for d when a menu sent it

@@ -150,6 +150,7 @@ type cli struct {
 	Ticket    ticketCmd    `cmd:"" help:"Tickets."`
 	Recording recordingCmd `cmd:"" help:"Recordings."`
 	Line      lineCmd      `cmd:"" help:"Lines: numbers, greetings, hours, automatic deletion."`
+	Menu      menuCmd      `cmd:"" help:"Menus (IVR): drafted, checked, published, rolled back."`
 	Agent     agentCmd     `cmd:"" help:"Agents and their telephones."`
 	Dial      dialCmd      `cmd:"" help:"Calls to numbers outside: where to, how much."`
 	Token     tokenCmd     `cmd:"" help:"API tokens."`

@@ -21,6 +21,7 @@ import (
 	"sotto/db"
 	"sotto/dial"
 	"sotto/erasure"
+	"sotto/flow"
 	"sotto/leg/webrtc"
 	"sotto/line"
 	"sotto/obs"
@@ -46,6 +47,7 @@ type Config struct {
 	Pages      *webrtc.Endpoint // nil where browsers cannot call
 	Queue      *queue.Queue
 	Dials      *dial.Gate
+	Flow       *flow.Flow // nil where no calls are taken
 	Audit      *audit.Log
 	Eraser     *erasure.Eraser
 	Rights     *privacy.Rights

@@ -134,6 +134,8 @@ func (a *API) voices() []route {
 		{"DELETE", "/group_memberships/{membership}", admin, a.deleteMembership},
 		{"GET", "/sotto/dialling", admin, a.showDialling},
 		{"PUT", "/sotto/dialling", admin, a.updateDialling},
+		{"GET", voice + "/calls/live", staff, a.listLiveCalls},
+		{"POST", voice + "/calls/{call}/{order}", staff, a.orderCall},
 		{"GET", calls, staff, a.listRecordings},
 		{"DELETE", calls, admin, a.deleteRecordings},
 		{"GET", calls + "/{recording}", staff, a.playRecording},

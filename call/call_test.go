@@ -269,9 +269,9 @@ func TestEndIsWrittenOnceWithItsLegs(t *testing.T) {
 		}
 		at := c.StartedAt
 		legs := []call.Leg{
-			{Kind: call.AgentLeg, Person: agent, StartedAt: at, AnsweredAt: at.Add(time.Second), EndedAt: at.Add(time.Minute), Cause: leg.Released,
+			{Kind: call.AgentLeg, Part: call.Consultation, By: agent, Talk: time.Minute, Hold: time.Second, Consult: time.Hour, Person: agent, StartedAt: at, AnsweredAt: at.Add(time.Second), EndedAt: at.Add(time.Minute), Cause: leg.Released,
 				Quality: media.Quality{Received: 100, Lost: 2, Jitter: 1500 * time.Microsecond}},
-			{Kind: call.CallerLeg, StartedAt: at, EndedAt: at.Add(time.Minute), Cause: leg.HungUp},
+			{Kind: call.CallerLeg, Part: call.ByLine, StartedAt: at, EndedAt: at.Add(time.Minute), Cause: leg.HungUp},
 		}
 		for _, l := range legs {
 			c.AddLeg(l)

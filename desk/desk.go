@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"sotto"
@@ -23,6 +24,7 @@ import (
 	"sotto/db"
 	"sotto/dial"
 	"sotto/erasure"
+	"sotto/flow"
 	"sotto/job"
 	"sotto/keyring"
 	"sotto/line"
@@ -65,6 +67,7 @@ type Desk struct {
 	lock   *os.File
 	out    *outbound.Client
 	caught bool // the database has everything the signed log has
+	served atomic.Pointer[flow.Flow]
 }
 
 // Init makes an empty desk in cfg's folders. It refuses a folder that already
@@ -204,6 +207,9 @@ func (d *Desk) openParts() (err error) {
 	d.Jobs.Handle(privacy.JobExport, d.Rights.RunExport)
 	return nil
 }
+
+// Flow is the calls under way; nil while the desk is not served.
+func (d *Desk) Flow() *flow.Flow { return d.served.Load() }
 
 // signOut takes a person who is being forgotten out of what is in memory: the
 // registrations of its telephones, and its number in calls under way.

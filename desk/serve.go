@@ -139,6 +139,7 @@ func (s *Server) openFlow(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
+	d.served.Store(s.flow)
 	return s.flow.Recover(ctx)
 }
 
@@ -167,7 +168,7 @@ func (s *Server) openWeb(context.Context) (err error) {
 	mux.Handle("GET "+webrtc.Path, s.pages)
 	mux.Handle("/api/", api.New(api.Config{
 		DB: d.DB, Accounts: d.Accounts, People: d.People, Tickets: d.Tickets, Calls: d.Calls, Recordings: d.Recordings,
-		Lines: d.Lines, Agents: d.Agents, Queue: s.queue, Dials: d.Dials, Audit: d.Audit, Eraser: d.Eraser, Rights: d.Rights, Receipts: d.Receipts,
+		Lines: d.Lines, Agents: d.Agents, Queue: s.queue, Flow: s.flow, Dials: d.Dials, Audit: d.Audit, Eraser: d.Eraser, Rights: d.Rights, Receipts: d.Receipts,
 		Pages: s.pages,
 		Log:   d.log, Metrics: d.Metrics, Clock: d.cfg.Clock, TrustProxy: d.cfg.TrustProxy,
 	}))
@@ -284,6 +285,7 @@ func (s *Server) Close() (err error) {
 	if s.pages != nil {
 		err = errors.Join(err, s.pages.Close())
 	}
+	s.d.served.Store(nil)
 	if s.flow != nil {
 		s.flow.Wait()
 		s.d.Calls.Settle(context.Background())

@@ -152,6 +152,7 @@ type cli struct {
 	Line      lineCmd      `cmd:"" help:"Lines: numbers, greetings, hours, automatic deletion."`
 	Menu      menuCmd      `cmd:"" help:"Menus (IVR): drafted, checked, published, rolled back."`
 	Agent     agentCmd     `cmd:"" help:"Agents and their telephones."`
+	Call      callCmd      `cmd:"" help:"Calls under way."`
 	Dial      dialCmd      `cmd:"" help:"Calls to numbers outside: where to, how much."`
 	Token     tokenCmd     `cmd:"" help:"API tokens."`
 	Audit     auditCmd     `cmd:"" help:"The audit log."`

@@ -241,7 +241,7 @@ func (q *Queue) Handle(f func(context.Context, *Callback)) {
 // carryOut runs the handler for an offer that was made to a promise; q.mu is
 // held.
 func (q *Queue) carryOut(p *Place, o Offer) {
-	f := q.callBack
+	f, no := q.callBack, q.room.turns
 	q.work.Go(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
@@ -252,7 +252,7 @@ func (q *Queue) carryOut(p *Place, o Offer) {
 				e := obs.Recovered(v)
 				q.log.Error("queue: panic in a callback", "err", e, "stack", e.Stack)
 			}
-			p.putBack()
+			p.putBack(no)
 		}()
 		c, err := q.load(ctx, p, o)
 		if err != nil {
@@ -267,9 +267,15 @@ func (q *Queue) carryOut(p *Place, o Offer) {
 	})
 }
 
-// putBack frees an agent of whom the handler said nothing.
-func (p *Place) putBack() {
-	p.q.settle(func(r *room) sotto.PersonID { return r.refused(p, time.Now()) })
+// putBack frees an agent of whom the handler said nothing: the offer of that
+// number, and no later one.
+func (p *Place) putBack(no int64) {
+	p.q.settle(func(r *room) sotto.PersonID {
+		if r.last[p.offered] != no {
+			return 0
+		}
+		return r.refused(p, time.Now())
+	})
 }
 
 func (q *Queue) load(ctx context.Context, p *Place, o Offer) (*Callback, error) {

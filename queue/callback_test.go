@@ -109,6 +109,7 @@ func TestPromiseKeepsThePlaceAndOutlivesARestart(t *testing.T) {
 		if c.ID != id || c.Who != who || c.Candidate.Person != h.people[0] || c.Line != l.ID || c.Ring != l.Ring {
 			t.Errorf("callback = %+v", c.Callback)
 		}
+		later.Leave() // or the agent would be offered there, within the pause
 		c.Declined()
 		close(c.done)
 		c = nextCallback(t, calls) // the only agent is asked again
@@ -118,10 +119,6 @@ func TestPromiseKeepsThePlaceAndOutlivesARestart(t *testing.T) {
 		}
 		close(c.done)
 		h.agents.Free(h.people[0], true)
-		if o := next(t, later); o.Person != h.people[0] {
-			t.Errorf("offered %d", o.Person)
-		}
-		later.Leave()
 		if w := h.queue.Waiting(); len(w) != 1 || w[0].Callback != id || w[0].Offered != 0 {
 			t.Errorf("after nobody answered: %+v", w)
 		}

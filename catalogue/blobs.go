@@ -107,6 +107,7 @@ func LogKeys() []LogKey {
 // BrowserItem answers for a cookie or an entry of browser storage.
 type BrowserItem struct{ Name, What string }
 
-// BrowserItems returns every cookie and storage entry. There is none: the
-// desk has no page with a session yet.
-func BrowserItems() []BrowserItem { return nil }
+// BrowserItems returns every cookie and storage entry. There is no cookie.
+func BrowserItems() []BrowserItem {
+	return []BrowserItem{{"sotto.phone.token (session storage of /phone)", "the agent's API token, until the tab is closed, so that a reload goes on with the call"}}
+}

@@ -1,6 +1,6 @@
-// Package site is the pages that need no script. For now it is the one page
-// that says the desk runs and where to go next; sign-in, privacy self-service
-// and certificates will join it.
+// Package site is the desk's own pages: the one that says the desk runs and
+// where to go next, and the telephone of agents, the only one that needs a
+// script. Sign-in, privacy self-service and certificates will join them.
 //
 // It owns no table and shows nothing of a person.
 package site

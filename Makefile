@@ -13,7 +13,11 @@ VULNDB ?= $(firstword $(wildcard ../shared/contracts/vulndb-*.tar.gz))
 
 TOOL  = go tool -modfile=.ci/tools.mod
 RACE := $(if $(shell command -v "$$(go env CC)"),-race)
-TEST  = go run ./sottotest/withpostgres go run ./sottotest/tell $(RACE) -p 2 -timeout 20m
+
+# The databases of tests are thrown away and do not wait for a disk where there
+# is memory enough for their files.
+MEMORY := $(shell [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'END {print $$4}')" -ge 4000000 ] && echo TMPDIR=/dev/shm)
+TEST  = $(MEMORY) go run ./sottotest/withpostgres go run ./sottotest/tell $(RACE) -p 2 -timeout 20m
 
 SOURCES = $(shell find . -path ./bin -prune -o -path ./data -prune -o -path ./.git -prune -o \
 	-type f \( -name '*.go' -o -name '*.sql' -o -name '*.txtar' -o -name '*.json' -o -name '*.yaml' -o -name '*.html' -o -name 'go.*' \) -print)

@@ -11,9 +11,11 @@ import (
 	"sotto"
 	"sotto/audit"
 	"sotto/blob"
+	"sotto/call"
 	"sotto/db"
 	"sotto/db/dbtest"
 	"sotto/line"
+	"sotto/obs"
 	"sotto/route"
 )
 
@@ -172,13 +174,10 @@ func TestVisitsAreNoted(t *testing.T) {
 			{IVR: 1, Version: 2, Menu: 1, Took: "menu", Entered: at, Left: at.Add(time.Second)},
 			{IVR: 1, Version: 2, Menu: 2, Took: route.TookAbandoned, Entered: at.Add(time.Second), Left: at.Add(3 * time.Second)},
 		}
-		check(t, d.Write(ctx, func(tx *db.Tx) error {
-			if _, err := tx.Exec(`INSERT INTO call (id, direction, state, in_hours, consent, voicemail, started_at, reason) VALUES (5, 'inbound', 'ended', 1, '', 0, 0, '')`); err != nil {
-				return err
-			}
-			return mm.Note(tx, 5, want)
-		}))
-		got, err := mm.Visits(ctx, 5)
+		c, err := call.New(call.Config{DB: d, Metrics: obs.Discard().Metrics}).Begin(ctx, call.Arrival{}) // a call of nobody
+		check(t, err)
+		check(t, d.Write(ctx, func(tx *db.Tx) error { return mm.Note(tx, c.ID, want) }))
+		got, err := mm.Visits(ctx, c.ID)
 		check(t, err)
 		if diff := cmp.Diff(want, got, cmp.Transformer("utc", func(t time.Time) int64 { return t.UnixMilli() })); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

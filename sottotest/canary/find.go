@@ -48,8 +48,8 @@ type pending struct {
 }
 
 // lengths are those that needles may have: a fragment as it is, ten
-// characters of base64, thirteen digits, a fragment in twice its length.
-var lengths = [...]int{8, 10, 13, 16}
+// characters of base64, fourteen digits, a fragment in twice its length.
+var lengths = [...]int{8, 10, 14, 16}
 
 const longest = 16
 
@@ -107,8 +107,8 @@ func hash(b []byte, n int) uint64 {
 	switch n {
 	case 10:
 		h ^= uint64(binary.LittleEndian.Uint16(b[8:]))
-	case 13:
-		h ^= binary.LittleEndian.Uint64(b[5:])
+	case 14:
+		h ^= binary.LittleEndian.Uint64(b[6:])
 	case 16:
 		h ^= binary.LittleEndian.Uint64(b[8:])
 	}

@@ -57,9 +57,9 @@ func TestFinderFindsEveryFormAtEveryPlace(t *testing.T) {
 		{"Base64At1", []byte(base64.RawURLEncoding.EncodeToString([]byte("x" + word + "-"))), Source{0, Body, Base64At1}},
 		{"Base64At2", []byte(base64.StdEncoding.EncodeToString([]byte("xy" + word + "-"))), Source{0, Body, Base64At2}},
 		{"Base64At0", []byte(base64.StdEncoding.EncodeToString([]byte(word))), Source{0, Body, Base64At0}},
-		{"E164", []byte(p.Number()[2:15]), Source{0, Phone, Plain}},
-		{"National", []byte(number[:13]), Source{0, Phone, Plain}},
-		{"NumberReversed", back(number[1:]), Source{0, Phone, Reversed}},
+		{"E164", []byte(p.Number()[2:16]), Source{0, Phone, Plain}},
+		{"National", []byte(number[:14]), Source{0, Phone, Plain}},
+		{"NumberReversed", back(number), Source{0, Phone, Reversed}},
 		{"NumberInHex", []byte(hex.EncodeToString([]byte(number[3:11]))), Source{0, Phone, HexLower}},
 		{"NumberInUTF16", wide(number[:8], false), Source{0, Phone, UTF16LE}},
 		{"NumberInBase64", []byte(base64.StdEncoding.EncodeToString([]byte("tel" + p.Number()))), Source{0, Phone, Base64At1}},
@@ -67,7 +67,7 @@ func TestFinderFindsEveryFormAtEveryPlace(t *testing.T) {
 		{"VoiceAsPCM", pcm([]byte(voice)), Source{0, Voice, PCM}},
 		{"VoiceInBase64", []byte(base64.StdEncoding.EncodeToString([]byte("ab" + voice))), Source{0, Voice, Base64At2}},
 		{"SevenLetters", []byte(word[:7]), Source{Person: -1}},
-		{"TwelveDigits", []byte(number[:12]), Source{Person: -1}},
+		{"ThirteenDigits", []byte(number[:13]), Source{Person: -1}},
 		{"SomebodyElse", []byte("nobody of them"), Source{Person: -1}},
 	}
 	for _, tt := range tests {

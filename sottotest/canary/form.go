@@ -44,11 +44,11 @@ const wide = 8
 // digitsWide is how many digits of a number are a fragment when they stand as
 // they are. Signed receipts are full of ids of 15 digits and of hexadecimal
 // hashes: of 8 digits, with 20,000 such ids and 50,000 fragments, some 100
-// would meet by chance; of 13, 1 in 4,000 runs does. A number of 15 digits has
-// three fragments of 13, and two in its national form: nothing of it is found
-// that misses more than two digits. In every other form 8 digits are enough,
+// would meet by chance, and of 13 one did among ten thousand people. A number of
+// 15 digits has two fragments of 14, and its national form is one: nothing of
+// it is found that misses more than one digit. In every other form 8 digits are enough,
 // because no id or hash looks like them.
-const digitsWide = 13
+const digitsWide = 14
 
 func width(place Place) int {
 	if place == Phone {

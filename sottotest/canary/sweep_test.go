@@ -359,7 +359,7 @@ func (w *sweep) search() {
 		t.Fatal(err)
 	}
 	for _, h := range rep.Hits {
-		t.Errorf("found %s", h)
+		t.Errorf("found %s, in %q", h, around(h))
 	}
 	w.done("searched %d files, %d bytes for %d fragments: %d hits", rep.Files, rep.Bytes, f.Count(), rep.Total)
 	if rep.Bytes == 0 {
@@ -394,4 +394,20 @@ func serverFolders(t *testing.T, url string) []string {
 		}
 	}
 	return folders
+}
+
+// around returns what a hit stands in, so that a reader can tell a word from
+// an accident.
+func around(h Hit) []byte {
+	f, err := os.Open(h.Path)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	defer f.Close()
+	b := make([]byte, 96)
+	n, err := f.ReadAt(b, max(0, h.At-32))
+	if n == 0 && err != nil {
+		return []byte(err.Error())
+	}
+	return b[:n]
 }

@@ -17,10 +17,10 @@ UPDATE dial_attempt SET ended_at = $1 WHERE ended_at IS NULL;
 
 -- name: Used
 SELECT CAST(COALESCE(SUM(seconds), 0) AS BIGINT), CAST(COALESCE(SUM(cost_micros), 0) AS BIGINT)
-FROM dial_attempt WHERE day = $1 AND outcome = 'allowed' AND ($2 = 0 OR agent_id = $2);
+FROM dial_attempt WHERE day = $1 AND outcome = 'allowed' AND (CAST($2 AS BIGINT) = 0 OR agent_id = $2);
 
 -- name: Open
-SELECT COUNT(*) FROM dial_attempt WHERE ended_at IS NULL AND outcome = 'allowed' AND ($1 = 0 OR agent_id = $1);
+SELECT COUNT(*) FROM dial_attempt WHERE ended_at IS NULL AND outcome = 'allowed' AND (CAST($1 AS BIGINT) = 0 OR agent_id = $1);
 
 -- name: Countries
 SELECT region FROM dial_country ORDER BY region;

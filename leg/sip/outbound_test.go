@@ -85,11 +85,15 @@ func TestTwoTelephonesAnswerAtOnce(t *testing.T) {
 	for range 20 {
 		call := dial(ctx, e, Target{Device: 7})
 		legs := make(chan leg.Leg, len(phones))
-		for _, p := range phones {
+		ringing := make([]leg.Leg, len(phones)) // all of them, or the first answer might spare the last the ring
+		for i, p := range phones {
 			l, err := p.Next(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
+			ringing[i] = l
+		}
+		for _, l := range ringing {
 			go func() {
 				l.Answer(ctx)
 				legs <- l

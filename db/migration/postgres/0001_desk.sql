@@ -408,11 +408,11 @@ CREATE TABLE call (
   connected_at BIGINT,
   ended_at BIGINT,
   reason TEXT NOT NULL,
-  holds BIGINT NOT NULL,
-  hold_ms BIGINT NOT NULL,
-  consult_ms BIGINT NOT NULL,
-  pauses BIGINT NOT NULL,
-  paused_ms BIGINT NOT NULL
+  holds BIGINT NOT NULL DEFAULT 0,
+  hold_ms BIGINT NOT NULL DEFAULT 0,
+  consult_ms BIGINT NOT NULL DEFAULT 0,
+  pauses BIGINT NOT NULL DEFAULT 0,
+  paused_ms BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX call_person ON call (person_id, key_id);
 CREATE INDEX call_agent ON call (agent_id);

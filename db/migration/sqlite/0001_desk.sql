@@ -408,11 +408,11 @@ CREATE TABLE call (
   connected_at INTEGER,
   ended_at INTEGER,
   reason TEXT NOT NULL,
-  holds INTEGER NOT NULL,
-  hold_ms INTEGER NOT NULL,
-  consult_ms INTEGER NOT NULL,
-  pauses INTEGER NOT NULL,
-  paused_ms INTEGER NOT NULL
+  holds INTEGER NOT NULL DEFAULT 0,
+  hold_ms INTEGER NOT NULL DEFAULT 0,
+  consult_ms INTEGER NOT NULL DEFAULT 0,
+  pauses INTEGER NOT NULL DEFAULT 0,
+  paused_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX call_person ON call (person_id, key_id);
 CREATE INDEX call_agent ON call (agent_id);

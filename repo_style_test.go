@@ -396,7 +396,7 @@ func writtenNames(files []*source) map[string]bool {
 
 func TestNoPackageVariables(t *testing.T) {
 	holds(t, packageVariables, exceptions{
-		"db/dbtest.count": "tells databases of one test binary apart",
+		"db/dbtest.count":    "tells databases of one test binary apart",
 		"db/dbtest.migrated": "migrating once for each test binary instead of for each test",
 	}, `
 -- a/a.go --

@@ -107,7 +107,8 @@ func nameless(user string) bool {
 // identity is the From of a call or text of ours that leaves on h, and the
 // header lines that say who sends it. t is nil towards a telephone.
 func (e *Endpoint) identity(who leg.Caller, t *trunk, h hop) (from string, lines []string) {
-	host, number := "", who.Number
+	var host string
+	number := who.Number
 	if t != nil {
 		host, number = t.domain(), t.Numbers.write(number, t.Country)
 	} else {

@@ -28,7 +28,6 @@ const webHost = "df7jal23ls0d.invalid"
 type webSocket struct {
 	net.PacketConn // nil
 	c              *websocket.Conn
-	at             net.Addr
 }
 
 // dialWeb opens one. The library is not the one the desk has.

@@ -95,7 +95,6 @@ func TestForgedAudioIsNotHeard(t *testing.T) {
 	page := webrtctest.Open(t, webrtctest.Config{URL: d.web.URL, Ticket: d.ticket(webrtc.Pass{Device: 1}), OnePort: true})
 	eventually(t, "the page can be rung", func() bool { return d.isHere(1) })
 	l, phone, _ := d.talk(page, 1)
-	before := l.Media().Quality().Received
 	other, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.3:0")))
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +102,7 @@ func TestForgedAudioIsNotHeard(t *testing.T) {
 	defer func() { _ = other.Close() }() // nothing is lost with it
 	page.Off()
 	eventually(t, "the page's last packets are in", func() bool { return l.Media().SilentFor() > 60*time.Millisecond })
-	before = l.Media().Quality().Received
+	before := l.Media().Quality().Received
 	to := net.UDPAddrFromAddrPort(d.e.Addr())
 	for n := range 1000 {
 		rtp := append([]byte{0x80, 0, byte(n >> 8), byte(n), 0, 0, 0, 1, 1, 2, 3, 4}, make([]byte, 170)...)

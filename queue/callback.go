@@ -243,10 +243,8 @@ func (q *Queue) Handle(f func(context.Context, *Callback)) {
 func (q *Queue) carryOut(p *Place, o Offer) {
 	f, no := q.callBack, q.room.turns
 	q.work.Go(func() {
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancel(q.stopping)
 		defer cancel()
-		stop := context.AfterFunc(q.stopping, cancel)
-		defer stop()
 		defer func() { // what was not settled is put back
 			if v := recover(); v != nil {
 				e := obs.Recovered(v)

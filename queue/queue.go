@@ -52,9 +52,7 @@ type Queue struct {
 	agents *agent.Agents
 	log    *slog.Logger
 	wake   chan struct{} // something changed: look who can be offered to whom
-	quit   chan struct{}
 	over   chan struct{}
-	once   sync.Once
 
 	stopping context.Context // ends with Stop
 	stop     context.CancelFunc
@@ -92,7 +90,7 @@ func New(cfg Config) *Queue {
 	}
 	q := &Queue{
 		db: cfg.DB, ring: cfg.Ring, people: cfg.People, audit: cfg.Audit, q: db.Parse(statements),
-		agents: cfg.Agents, log: cfg.Log, wake: make(chan struct{}, 1), quit: make(chan struct{}), over: make(chan struct{}),
+		agents: cfg.Agents, log: cfg.Log, wake: make(chan struct{}, 1), over: make(chan struct{}),
 		room: newRoom(cfg.Pause),
 	}
 	q.stopping, q.stop = context.WithCancel(context.Background())
@@ -103,10 +101,7 @@ func New(cfg Config) *Queue {
 // Stop ends the queue and waits for its goroutines. Places get no more offers.
 // The second call does nothing.
 func (q *Queue) Stop() {
-	q.once.Do(func() {
-		q.stop()
-		close(q.quit)
-	})
+	q.stop()
 	<-q.over
 	q.work.Wait()
 }
@@ -247,7 +242,7 @@ func (q *Queue) run() {
 		case <-q.wake:
 		case <-changed:
 		case <-timer.C:
-		case <-q.quit:
+		case <-q.stopping.Done():
 			q.guard(q.write)
 			return
 		}

@@ -98,6 +98,10 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 	// agents are rung through it. A call that comes while Open returns waits.
 	open := make(chan struct{})
 	defer close(open)
+	accept := func(ctx context.Context, l leg.Leg) {
+		<-open
+		s.flow.Accept(ctx, l)
+	}
 	s.phone, err = sip.Open(sip.Config{
 		UDP: d.cfg.SIP, TCP: d.cfg.SIP, Advertise: advertise, Media: s.media, Trunks: d.cfg.sipTrunks(),
 		Phones: d.Agents, Clock: d.cfg.Clock, Log: d.log, Metrics: d.Metrics,
@@ -106,10 +110,7 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 		Certificate: d.cfg.SIPCertificate, Key: d.cfg.SIPKey, Origins: d.cfg.SIPOrigins,
 		SecurePhones: d.cfg.PhonesSecure,
 		Timers:       sip.Timers{MediaTimeout: time.Duration(d.cfg.MediaTimeout) * time.Second},
-		Accept: func(ctx context.Context, l leg.Leg) {
-			<-open
-			s.flow.Accept(ctx, l)
-		},
+		Accept:       accept,
 	})
 	if err != nil {
 		return err
@@ -117,10 +118,7 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 	if s.pages, err = webrtc.Open(webrtc.Config{
 		Addr: pagesAddr, Advertise: advertise, Media: s.media, Origins: d.cfg.WebOrigins,
 		Present: newPresence(d.Agents).note, Clock: d.cfg.Clock, Log: d.log,
-		Accept: func(ctx context.Context, l leg.Leg) {
-			<-open
-			s.flow.Accept(ctx, l)
-		},
+		Accept: accept,
 	}); err != nil {
 		return err
 	}

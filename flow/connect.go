@@ -75,9 +75,8 @@ func (j *journey) wait(d queue.Demand) *queue.Place {
 // hold plays what a waiting caller hears: the line's words, then music, again
 // and again. stop ends it and waits.
 func (j *journey) hold(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
 	words := j.sound(ctx, line.Wait).Clip
-	wait := j.aside("music", func() error {
+	return j.during(ctx, "music", func(ctx context.Context) error {
 		for {
 			for _, clip := range []media.Clip{words, j.f.Lines.Hold(), j.f.Lines.Hold()} {
 				if err := j.caller.Media().Play(ctx, clip, false); ctx.Err() != nil || errors.Is(err, media.ErrClosed) {
@@ -88,10 +87,6 @@ func (j *journey) hold(ctx context.Context) (stop func()) {
 			}
 		}
 	})
-	return func() {
-		cancel()
-		wait()
-	}
 }
 
 // ring rings every telephone of one agent. The first that is answered has the

@@ -103,9 +103,8 @@ func (j *journey) noteConsent(ctx context.Context, c recording.Consent, record b
 // listen heeds key 3 while the caller waits and talks: it takes a consent
 // back (GDPR 7(3)). stop ends that and waits.
 func (j *journey) listen(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
 	port := j.caller.Media()
-	wait := j.aside("keys", func() (err error) {
+	return j.during(ctx, "keys", func(ctx context.Context) (err error) {
 		for {
 			select {
 			case key, ok := <-port.Digits():
@@ -120,10 +119,6 @@ func (j *journey) listen(ctx context.Context) (stop func()) {
 			}
 		}
 	})
-	return func() {
-		cancel()
-		wait()
-	}
 }
 
 // takesBack reports whether key ends the recording: key 3 where the caller

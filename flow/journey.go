@@ -222,6 +222,16 @@ func (j *journey) aside(step string, f func() error) (wait func()) {
 	return func() { <-done }
 }
 
+// during is aside for a step that goes on until stop ends it; stop waits.
+func (j *journey) during(ctx context.Context, step string, f func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	wait := j.aside(step, func() error { return f(ctx) })
+	return func() {
+		cancel()
+		wait()
+	}
+}
+
 func stackOf(err error) string {
 	if p, ok := errors.AsType[*obs.Panic](err); ok {
 		return p.Stack

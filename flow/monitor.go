@@ -36,10 +36,8 @@ func (t *talk) supervise(actor sotto.Actor, c Command) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(t.ctx, t.j.f.Times.Offer)
-	r := &ringing{kind: call.SupervisorLeg, part: call.Monitoring, person: id, by: t.agents()[0], watch: call.Watch(c.Do), cancel: cancel}
-	t.ringing = r
-	t.aside("ring", func() error { return t.ringAgent(ctx, r, who) })
+	r := &ringing{kind: call.SupervisorLeg, part: call.Monitoring, person: id, by: t.agents()[0], watch: call.Watch(c.Do)}
+	t.begin(r, "ring", func(ctx context.Context) error { return t.ringAgent(ctx, r, who) })
 	return nil
 }
 

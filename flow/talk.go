@@ -222,12 +222,10 @@ func (p *party) hears(q *party) bool {
 func (t *talk) music(p *party) {
 	switch {
 	case p.place == onHold && p.quiet == nil:
-		ctx, cancel := context.WithCancel(t.ctx)
-		wait := t.j.aside("music", func() error {
+		p.quiet = t.j.during(t.ctx, "music", func(ctx context.Context) error {
 			_ = p.leg.Media().Play(ctx, t.j.f.Lines.Hold(), true) // ends with the hold, or with the leg
 			return nil
 		})
-		p.quiet = func() { cancel(); wait() }
 	case p.place != onHold && p.quiet != nil:
 		p.quiet()
 		p.quiet = nil

@@ -89,23 +89,27 @@ func (t *talk) ring(by *party, part call.Part, c Command, grant dial.Grant) erro
 	if t.ringing != nil {
 		return sotto.Fail(sotto.Conflict, "Somebody is being rung already.")
 	}
-	ctx, cancel := context.WithTimeout(t.ctx, t.j.f.Times.Offer)
-	r := &ringing{part: part, by: by, grant: grant, cancel: cancel}
+	r := &ringing{part: part, by: by, grant: grant}
 	if grant.ID() != 0 {
 		r.kind = call.ExternalLeg
-		t.ringing = r
-		t.aside("ring outside", func() error { return t.ringOutside(ctx, r) })
+		t.begin(r, "ring outside", func(ctx context.Context) error { return t.ringOutside(ctx, r) })
 		return nil
 	}
-	who, err := t.whom(ctx, c)
+	who, err := t.whom(t.ctx, c)
 	if err != nil {
-		cancel()
 		return err
 	}
 	r.kind, r.person = call.AgentLeg, who.Person
-	t.ringing = r
-	t.aside("ring", func() error { return t.ringAgent(ctx, r, who) })
+	t.begin(r, "ring", func(ctx context.Context) error { return t.ringAgent(ctx, r, who) })
 	return nil
+}
+
+// begin lets r ring as long as an offer does.
+func (t *talk) begin(r *ringing, step string, f func(context.Context) error) {
+	var ctx context.Context
+	ctx, r.cancel = context.WithTimeout(t.ctx, t.j.f.Times.Offer)
+	t.ringing = r
+	t.aside(step, func() error { return f(ctx) })
 }
 
 // whom finds the agent a command means and takes the agent for the call.
@@ -133,10 +137,10 @@ func (t *talk) ringAgent(ctx context.Context, r *ringing, who agent.Candidate) e
 	}
 	p := &party{
 		leg: a.leg, kind: r.kind, person: who.Person, key: who.Key, by: r.byPerson(),
-		started: a.startedAt, answered: a.answerAt, watch: r.watch, target: r.by,
+		started: a.startedAt, answered: a.answerAt, watch: r.watch,
 	}
-	if r.watch == "" {
-		p.target = nil
+	if r.watch != "" {
+		p.target = r.by
 	}
 	return t.bringIn(r, p)
 }

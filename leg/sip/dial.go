@@ -20,8 +20,6 @@ type Target struct {
 	// called party says (busy, declined, no such number) is final. A trunk
 	// that is known to be down is tried after those that are not.
 	Trunks []string
-	// Trunk is one carrier; it comes before Trunks.
-	Trunk string
 	// Number is who is called. The caller of Dial has asked whether it may be
 	// dialled at all.
 	Number string
@@ -40,12 +38,8 @@ type Target struct {
 
 // through are the trunks of t in the order in which they are tried.
 func (e *Endpoint) through(t Target) ([]*trunk, error) {
-	names := t.Trunks
-	if t.Trunk != "" {
-		names = append([]string{t.Trunk}, names...)
-	}
 	var up, down []*trunk
-	for _, name := range names {
+	for _, name := range t.Trunks {
 		k := e.trunkNamed(name)
 		switch {
 		case k == nil:

@@ -132,7 +132,7 @@ func TestDialSaysWhyNobodyAnswered(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			e := trunkDesk(t, "")
 			p := e.peer
-			call := dial(soon(t), e.Endpoint, Target{Trunk: "carrier", Number: "+33142000001"})
+			call := dial(soon(t), e.Endpoint, Target{Trunks: []string{"carrier"}, Number: "+33142000001"})
 			p.reply(p.request(gosip.INVITE), tt.status, "x", "", "Contact: <sip:+8821000@example.com>",
 				`Proxy-Authenticate: Digest realm="theirs", nonce="n", algorithm=MD5`)
 			p.request(gosip.ACK)
@@ -172,10 +172,10 @@ func TestDialWithoutContactsOrTrunkFailsAtOnce(t *testing.T) {
 		target Target
 		want   sotto.Kind
 	}{
-		{Target{Trunk: "other", Number: "1"}, sotto.NotFound},
-		{Target{Trunk: "carrier", Number: "1@evil.example"}, sotto.Invalid},
-		{Target{Trunk: "carrier", Number: "1;maddr=192.0.2.1"}, sotto.Invalid},
-		{Target{Trunk: "carrier", Number: ""}, sotto.Invalid},
+		{Target{Trunks: []string{"other"}, Number: "1"}, sotto.NotFound},
+		{Target{Trunks: []string{"carrier"}, Number: "1@evil.example"}, sotto.Invalid},
+		{Target{Trunks: []string{"carrier"}, Number: "1;maddr=192.0.2.1"}, sotto.Invalid},
+		{Target{Trunks: []string{"carrier"}, Number: ""}, sotto.Invalid},
 	} {
 		if _, err := e.Dial(soon(t), tt.target); sotto.KindOf(err) != tt.want {
 			t.Errorf("Dial(%+v) = %v, want %v", tt.target, err, tt.want)
@@ -196,7 +196,7 @@ func TestDialGivenUpIsCancelled(t *testing.T) {
 			p := e.peer
 			ctx, stop := context.WithCancel(context.Background())
 			defer stop()
-			call := dial(ctx, e.Endpoint, Target{Trunk: "carrier", Number: "+33142000001"})
+			call := dial(ctx, e.Endpoint, Target{Trunks: []string{"carrier"}, Number: "+33142000001"})
 			invite := p.request(gosip.INVITE)
 			if tt.heard {
 				p.reply(invite, 180, "x", "")
@@ -237,7 +237,7 @@ func TestAnswerThatCrossedTheCancelIsConfirmedAndEnded(t *testing.T) {
 	e := trunkDesk(t, "")
 	p := e.peer
 	ctx, stop := context.WithCancel(context.Background())
-	call := dial(ctx, e.Endpoint, Target{Trunk: "carrier", Number: "+33142000001"})
+	call := dial(ctx, e.Endpoint, Target{Trunks: []string{"carrier"}, Number: "+33142000001"})
 	invite := p.request(gosip.INVITE)
 	p.reply(invite, 180, "x", "")
 	until(t, "it rings", func() bool { return ringing(e.Endpoint) })
@@ -255,7 +255,7 @@ func TestAnswerThatCrossedTheCancelIsConfirmedAndEnded(t *testing.T) {
 func TestSecondAnswerOfAForkIsEnded(t *testing.T) {
 	e := trunkDesk(t, "")
 	p := e.peer
-	call := dial(soon(t), e.Endpoint, Target{Trunk: "carrier", Number: "+33142000001"})
+	call := dial(soon(t), e.Endpoint, Target{Trunks: []string{"carrier"}, Number: "+33142000001"})
 	invite := p.request(gosip.INVITE)
 	contact := "Contact: <sip:carrier@" + p.addr() + ">"
 	p.reply(invite, 200, "one", plainSDP, contact)
@@ -290,7 +290,7 @@ func TestTrunkGetsThePasswordAndNobodyElse(t *testing.T) {
 	t.Run("the trunk", func(t *testing.T) {
 		e := trunkDesk(t, "trunk secret")
 		p := e.peer
-		call := dial(soon(t), e.Endpoint, Target{Trunk: "carrier", Number: "+33142000001"})
+		call := dial(soon(t), e.Endpoint, Target{Trunks: []string{"carrier"}, Number: "+33142000001"})
 		first := p.request(gosip.INVITE)
 		if hasPassword(first) {
 			t.Error("the password is shown before it is asked for")
@@ -320,7 +320,7 @@ func TestTrunkGetsThePasswordAndNobodyElse(t *testing.T) {
 	t.Run("another realm", func(t *testing.T) {
 		e := trunkDesk(t, "trunk secret")
 		p := e.peer
-		call := dial(soon(t), e.Endpoint, Target{Trunk: "carrier", Number: "+33142000001"})
+		call := dial(soon(t), e.Endpoint, Target{Trunks: []string{"carrier"}, Number: "+33142000001"})
 		p.reply(p.request(gosip.INVITE), 401, "x", "", "WWW-Authenticate: "+challenge("elsewhere"))
 		if r := <-call; leg.CauseOf(r.err) != leg.Rejected {
 			t.Errorf("Dial() = %v", r.err)
@@ -330,7 +330,7 @@ func TestTrunkGetsThePasswordAndNobodyElse(t *testing.T) {
 	t.Run("a wrong password is not tried for ever", func(t *testing.T) {
 		e := trunkDesk(t, "trunk secret")
 		p := e.peer
-		call := dial(soon(t), e.Endpoint, Target{Trunk: "carrier", Number: "+33142000001"})
+		call := dial(soon(t), e.Endpoint, Target{Trunks: []string{"carrier"}, Number: "+33142000001"})
 		last := uint32(0)
 		for range 3 {
 			req := next(p, "INVITE", func(r *gosip.Request) bool { return r.Method == gosip.INVITE && r.CSeq().SeqNo > last })
@@ -345,7 +345,7 @@ func TestTrunkGetsThePasswordAndNobodyElse(t *testing.T) {
 		e := trunkDesk(t, "trunk secret")
 		p := e.peer
 		rogue := newPeer(t, "127.0.0.99", e.Addr())
-		call := dial(soon(t), e.Endpoint, Target{Trunk: "carrier", Number: "+33142000001"})
+		call := dial(soon(t), e.Endpoint, Target{Trunks: []string{"carrier"}, Number: "+33142000001"})
 		// Its Contact leads to itself, past the trunk; there it asks for the
 		// trunk's realm on BYE.
 		p.reply(p.request(gosip.INVITE), 200, "y", plainSDP, "Contact: <sip:rogue@"+rogue.addr()+">")
@@ -368,7 +368,7 @@ func TestTrunkGetsThePasswordAndNobodyElse(t *testing.T) {
 func TestWithheldCallerIsNobodyOnTheTrunk(t *testing.T) {
 	e := trunkDesk(t, "")
 	ctx, stop := context.WithCancel(context.Background())
-	call := dial(ctx, e.Endpoint, Target{Trunk: "carrier", Number: "+33142000001", Caller: leg.Caller{Number: "+331", Withheld: true}})
+	call := dial(ctx, e.Endpoint, Target{Trunks: []string{"carrier"}, Number: "+33142000001", Caller: leg.Caller{Number: "+331", Withheld: true}})
 	invite := e.peer.request(gosip.INVITE)
 	if from := get(invite, "from"); !strings.Contains(from, "anonymous.invalid") || get(invite, "privacy") != "id" {
 		t.Errorf("From = %s, Privacy = %s", from, get(invite, "privacy"))
@@ -383,7 +383,7 @@ func TestWithheldCallerIsNobodyOnTheTrunk(t *testing.T) {
 func TestDialGivesTheCarrierTheSessionIntervalItWants(t *testing.T) {
 	e := trunkDesk(t, "")
 	p := e.peer
-	call := dial(soon(t), e.Endpoint, Target{Trunk: "carrier", Number: "+33142000001"})
+	call := dial(soon(t), e.Endpoint, Target{Trunks: []string{"carrier"}, Number: "+33142000001"})
 	first := p.request(gosip.INVITE)
 	p.reply(first, 422, "x", "", "Min-SE: 7200")
 	second := next(p, "INVITE", func(r *gosip.Request) bool { return r.Method == gosip.INVITE && r.CSeq().SeqNo > first.CSeq().SeqNo })

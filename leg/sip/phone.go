@@ -105,7 +105,7 @@ func (p *Phone) Next(ctx context.Context) (leg.Leg, error) {
 
 // Call places a call and returns when it is answered, like Endpoint.Dial.
 func (p *Phone) Call(ctx context.Context, number string) (leg.Leg, error) {
-	return p.e.Dial(ctx, Target{Trunk: phoneServer, Number: number, Caller: leg.Caller{Number: p.user}})
+	return p.e.Dial(ctx, Target{Trunks: []string{phoneServer}, Number: number, Caller: leg.Caller{Number: p.user}})
 }
 
 // Close ends calls and the telephone, without telling the server that it is

@@ -123,7 +123,7 @@ func TestWeConfirmWhatTheCarrierWantsConfirmed(t *testing.T) {
 	e := trunkDesk(t, "")
 	p := e.peer
 	rang := make(chan leg.Leg, 1)
-	call := dial(soon(t), e.Endpoint, Target{Trunk: "carrier", Number: "+33142000001", Ringing: func(l leg.Leg) { rang <- l }})
+	call := dial(soon(t), e.Endpoint, Target{Trunks: []string{"carrier"}, Number: "+33142000001", Ringing: func(l leg.Leg) { rang <- l }})
 	invite := p.request(gosip.INVITE)
 	if !lists(invite, "supported", "100rel") {
 		t.Error("INVITE does not say 100rel")

@@ -142,7 +142,7 @@ func TestReferIsRefused(t *testing.T) {
 	t.Run("from a carrier that was called", func(t *testing.T) {
 		e := trunkDesk(t, "")
 		p := e.peer
-		call := dial(soon(t), e.Endpoint, Target{Trunk: "carrier", Number: "+33142000001"})
+		call := dial(soon(t), e.Endpoint, Target{Trunks: []string{"carrier"}, Number: "+33142000001"})
 		invite := p.request(gosip.INVITE)
 		p.reply(invite, 200, "x", plainSDP, "Contact: <sip:carrier@"+p.addr()+">")
 		p.request(gosip.ACK)

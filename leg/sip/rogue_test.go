@@ -60,7 +60,7 @@ func TestRogueThatChallengesEverythingSeesNoPassword(t *testing.T) {
 			ctx, stop := context.WithCancel(soon(t))
 			done := make(chan struct{})
 			go func() { defer close(done); serve(ctx, one, "elsewhere") }()
-			if _, err := e.Dial(soon(t), Target{Trunk: "one", Number: "+33142000001"}); leg.CauseOf(err) != leg.Rejected {
+			if _, err := e.Dial(soon(t), Target{Trunks: []string{"one"}, Number: "+33142000001"}); leg.CauseOf(err) != leg.Rejected {
 				t.Errorf("Dial() = %v", err)
 			}
 			if r, err := e.SendText(soon(t), Text{Trunks: []string{"one"}, Number: "+33142000001", Text: "x"}); err != nil || r.Status != status {
@@ -72,10 +72,10 @@ func TestRogueThatChallengesEverythingSeesNoPassword(t *testing.T) {
 				t.Errorf("the rogue saw %d requests", seen)
 			}
 			// The right realm at another place: after a redirection, and by Contact.
-			call := dial(soon(t), e, Target{Trunk: "one", Number: "+33142000001"})
+			call := dial(soon(t), e, Target{Trunks: []string{"one"}, Number: "+33142000001"})
 			one.reply(one.request(gosip.INVITE), 302, "x", "", "Contact: <sip:rogue@"+rogue.addr()+">")
 			<-call
-			call = dial(soon(t), e, Target{Trunk: "one", Number: "+33142000001"})
+			call = dial(soon(t), e, Target{Trunks: []string{"one"}, Number: "+33142000001"})
 			one.reply(one.request(gosip.INVITE), 200, "y", plainSDP, "Contact: <sip:rogue@"+rogue.addr()+">", "Allow: UPDATE",
 				"Supported: timer", "Session-Expires: 1800;refresher=uac")
 			rogue.request(gosip.ACK)

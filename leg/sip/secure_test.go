@@ -174,7 +174,7 @@ func TestCarrierIsCalledOverTLSIfItIsTheOne(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.trunk.Name, tt.trunk.TLS, tt.trunk.Address = "carrier", true, carrier.AddrTLS().String()
 			e := open(t, Config{UDP: peerAddr + ":0", Trunks: []Trunk{tt.trunk}, Media: engine(t, peerAddr)})
-			out, err := e.Dial(soon(t), Target{Trunk: "carrier", Number: "+33970000000"})
+			out, err := e.Dial(soon(t), Target{Trunks: []string{"carrier"}, Number: "+33970000000"})
 			if (err == nil) != tt.ok {
 				t.Fatalf("Dial() = %v", err)
 			}
@@ -217,7 +217,7 @@ func TestPeerWithoutEncryptionIsCalledAgainInPlain(t *testing.T) {
 	e := open(t, Config{UDP: peerAddr + ":0", Trunks: []Trunk{
 		{Name: "carrier", TLS: true, Address: carrier.AddrTLS().String(), Fingerprint: id.fingerprint},
 	}})
-	out, err := e.Dial(soon(t), Target{Trunk: "carrier", Number: "+33970000000"})
+	out, err := e.Dial(soon(t), Target{Trunks: []string{"carrier"}, Number: "+33970000000"})
 	if err != nil {
 		t.Fatalf("Dial() = %v", err)
 	}

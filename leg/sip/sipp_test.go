@@ -117,7 +117,7 @@ func sippAnswers(t *testing.T, scenario string) {
 		out, err := cmd.CombinedOutput()
 		over <- end{out, err}
 	}()
-	l, err := e.Dial(soon(t), Target{Trunk: "carrier", Number: "+33142000001"})
+	l, err := e.Dial(soon(t), Target{Trunks: []string{"carrier"}, Number: "+33142000001"})
 	if err != nil {
 		t.Fatalf("Dial() = %v", err)
 	}

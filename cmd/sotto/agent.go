@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 
 	"sotto"
 	"sotto/agent"
@@ -47,7 +46,7 @@ func (c *agentTodayCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) err
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	w := columns(s.out)
 	for _, f := range all {
 		state := string(f.State)
 		if f.Reason.Unanswered {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 
 	"sotto"
 	"sotto/desk"
@@ -19,7 +18,7 @@ type callListCmd struct{}
 
 // DoDesk prints a line for each call and one for each party.
 func (c *callListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	w := columns(s.out)
 	for _, live := range d.Calls.Live() {
 		sum := live.Summary()
 		fmt.Fprintf(w, "%d\tline %d\t%s\tticket %d\n", live.ID, sum.Line, sum.State, sum.Ticket)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"sotto"
 	"sotto/db"
@@ -34,7 +33,7 @@ func (c *dialShowCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	w := columns(s.out)
 	fmt.Fprintf(w, "countries\t%s\n", strings.Join(r.Countries, " "))
 	for _, p := range r.Rates {
 		fmt.Fprintf(w, "rate %s\t%d millionths a minute\n", p.Prefix, p.Micros)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"text/tabwriter"
 
 	"sotto"
 	"sotto/desk"
@@ -57,7 +56,7 @@ func (c *lineListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	w := columns(s.out)
 	for _, l := range all {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\trecording %s\tcalls kept %s\tmessages kept %s\n",
 			l.ID, l.Number, l.Name, l.Locale, l.Consent, days(l.KeepCallDays), days(l.KeepVoicemailDays))
@@ -82,7 +81,7 @@ func (c *lineShowCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	w := columns(s.out)
 	for _, word := range l.Words() {
 		fmt.Fprintf(w, "%s\t%s\n", word.Field, word.Value)
 	}
@@ -148,7 +147,7 @@ func (c *lineSoundsCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) err
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	w := columns(s.out)
 	for _, category := range line.Categories() {
 		for _, open := range []bool{true, false} {
 			sound, err := d.Lines.Hear(ctx, c.ID, open, category, l.Locale)

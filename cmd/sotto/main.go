@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"text/tabwriter"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -36,6 +37,10 @@ type streams struct {
 	clock    sotto.Clock
 	dir      string // where relative paths begin; "" is the working directory
 }
+
+// columns writes lines whose cells, split by tabs, stand below each other; flush
+// it.
+func columns(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
 
 // command is what every sub-command but those for the desk's data implements.
 type command interface {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"sotto"
 	"sotto/desk"
@@ -36,7 +35,7 @@ func (c *menuListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	w := columns(s.out)
 	for _, v := range all {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%d menus\n", v.ID, v.Name, live(v.Live), len(v.Draft.Menus))
 	}

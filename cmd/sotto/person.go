@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
 
 	"sotto"
 	"sotto/desk"
@@ -59,7 +58,7 @@ func (c *personFindCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) err
 	if len(found) == 0 {
 		return sotto.Fail(sotto.NotFound, "Nobody here is called that or can be reached there.")
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	w := columns(s.out)
 	for _, p := range found {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", p.ID, p.Role, p.Name, p.Phone(), p.Email())
 	}
@@ -80,7 +79,7 @@ func (c *personShowCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) err
 	if c.As == "json" {
 		return writeJSON(s.out, rep)
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	w := columns(s.out)
 	fmt.Fprintf(w, "PLACE\tVALUES\tWHY\tBASIS\tKEPT\n")
 	for _, p := range rep.Places {
 		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", p.Name, p.Count, p.Why, p.Basis, p.Keep)
@@ -178,7 +177,7 @@ func (c *personEraseCmd) preview(ctx context.Context, d *desk.Desk, w io.Writer)
 	if err != nil {
 		return err
 	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	tw := columns(w)
 	for _, pl := range p.Places {
 		fmt.Fprintf(tw, "%s\t%d\t%s\n", pl.Table, pl.Rows, pl.Outcome)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"text/tabwriter"
 
 	"sotto"
 	"sotto/desk"
@@ -59,7 +58,7 @@ func (c *scheduleListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) e
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	w := columns(s.out)
 	for _, p := range all {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", p.ID, p.Name, p.Zone, p.Hours)
 		for _, h := range p.Holidays {

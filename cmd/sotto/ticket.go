@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
 	"time"
 
 	"sotto"
@@ -29,7 +28,7 @@ type ticketListCmd struct {
 
 // DoDesk prints a line for each ticket.
 func (c *ticketListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	w := columns(s.out)
 	if c.Deleted {
 		page, _, err := d.Tickets.Deleted(ctx, sotto.Operator(), ticket.Page{})
 		if err != nil {
@@ -214,7 +213,7 @@ func (c *auditListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) erro
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	w := columns(s.out)
 	for _, r := range list {
 		who := string(r.ActorKind)
 		if r.Actor != 0 {

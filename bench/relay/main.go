@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -27,7 +28,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // config is what the flags say.
 type config struct {
-	calls    int
+	sizes    string
+	calls    int // of the size in hand
 	duration time.Duration
 	warm     time.Duration
 	tick     time.Duration
@@ -45,7 +47,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c config
 	f := flag.NewFlagSet("relay", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.IntVar(&c.calls, "calls", 200, "two-leg calls at once")
+	f.StringVar(&c.sizes, "calls", "200,800,1400", "two-leg calls at once, a table for each number, by commas")
 	f.DurationVar(&c.duration, "duration", 10*time.Second, "how long each engine is measured")
 	f.DurationVar(&c.warm, "warm", 2*time.Second, "how long the calls run before")
 	f.DurationVar(&c.tick, "tick", 500*time.Microsecond, "how finely the telephones' packets are spread")
@@ -68,7 +70,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if c.serve {
 		err = serve(c, stdin, stdout)
 	} else {
-		err = compare(c, stdout)
+		err = ladder(c, stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "relay:", err)
@@ -104,6 +106,20 @@ type figures struct {
 	late                               bool // the telephones could not keep up: the machine is busy with something else
 }
 
+// ladder compares the engines at each number of calls.
+func ladder(c config, out io.Writer) error {
+	for size := range strings.SplitSeq(c.sizes, ",") {
+		var err error
+		if c.calls, err = strconv.Atoi(size); err != nil || c.calls < 1 {
+			return errors.New("-calls takes numbers of calls by commas, as 200,800")
+		}
+		if err := compare(c, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // compare measures the engines in turn, in each round, and prints the table.
 func compare(c config, out io.Writer) error {
 	names := strings.Split(c.engines, ",")
@@ -118,7 +134,8 @@ func compare(c config, out io.Writer) error {
 		}
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\nengine\tCPU-s/call-min\tratio\tkB/call\tratio\tdelay p50 ms\tp99 ms\tloss %\t1 s after a stall: p50 ms\tp99 ms\tlost in it %\tgenerator CPU-s/call-min\t")
+	fmt.Fprintf(w, "\n%d calls at once\n", c.calls)
+	fmt.Fprintln(w, "engine\tCPU-s/call-min\tratio\tkB/call\tratio\tdelay p50 ms\tp99 ms\tloss %\t1 s after a stall: p50 ms\tp99 ms\tlost in it %\tgenerator CPU-s/call-min\t")
 	for i, name := range names {
 		f, first := &all[i], &all[0]
 		fmt.Fprintf(w, "%s\t%.4f\t%.2f\t%.0f\t%.2f\t%.2f\t%.2f\t%.3f\t%.2f\t%.2f\t%.3f\t%.4f\t\n", name,

@@ -54,17 +54,12 @@ func (q *request) attachment(f ticket.Attachment) attachment {
 	}
 }
 
-// file opens the attachment of the path, if the actor may read it.
-func (a *API) file(q *request) (*ticket.File, error) {
+func (a *API) showAttachment(w http.ResponseWriter, q *request) error {
 	id, err := q.number("attachment")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return a.c.Tickets.Attachment(q.Context(), q.actor, sotto.AttachmentID(id))
-}
-
-func (a *API) showAttachment(w http.ResponseWriter, q *request) error {
-	f, err := a.file(q)
+	f, err := a.c.Tickets.Attachment(q.Context(), q.actor, sotto.AttachmentID(id))
 	if err != nil {
 		return err
 	}
@@ -72,9 +67,14 @@ func (a *API) showAttachment(w http.ResponseWriter, q *request) error {
 }
 
 // downloadAttachment sends the bytes of a file, or the range that was asked
-// for. It is never shown inside a page of the desk.
+// for. It is never shown inside a page of the desk, and each time is in the
+// audit log.
 func (a *API) downloadAttachment(w http.ResponseWriter, q *request) error {
-	f, err := a.file(q)
+	id, err := q.number("attachment")
+	if err != nil {
+		return err
+	}
+	f, err := a.c.Tickets.Download(q.Context(), q.actor, sotto.AttachmentID(id))
 	if err != nil {
 		return err
 	}

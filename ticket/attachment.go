@@ -64,6 +64,28 @@ func (tt *Tickets) Attachment(ctx context.Context, actor sotto.Actor, id sotto.A
 	return &File{a, r, done}, nil
 }
 
+// Download opens a file as Attachment does, and writes into the audit log that
+// the actor took a copy before a byte of it is read.
+func (tt *Tickets) Download(ctx context.Context, actor sotto.Actor, id sotto.AttachmentID) (f *File, err error) {
+	defer sotto.Wrap(&err, "ticket.Download(%d)", id)
+	if f, err = tt.Attachment(ctx, actor, id); err != nil {
+		return nil, err
+	}
+	err = tt.db.Write(ctx, func(tx *db.Tx) error {
+		whose, err := db.One(tx, maybeInt, tt.q["Requester"], int64(f.Ticket))
+		if err != nil {
+			return err
+		}
+		return tt.audit.Add(tx, actor, audit.Entry{
+			Action: audit.Download, Source: audit.Attachment, SourceID: int64(id), Ticket: f.Ticket, Person: sotto.PersonID(whose),
+		})
+	})
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 // read opens a sealed file, which must be whole and of the size its row says.
 func (tt *Tickets) read(class catalogue.Blob, id, size int64) (*keyring.Reader, func() error, error) {
 	b, err := tt.blobs.Open(class, id)

@@ -53,6 +53,9 @@ SELECT id FROM ticket WHERE purge_at IS NOT NULL AND purge_at <= $1 ORDER BY pur
 SELECT requester_id FROM ticket
 WHERE id = $1 AND (status = 'deleted') = ($2 = 1) AND ($3 = 1 OR requester_id = $4);
 
+-- name: Requester
+SELECT requester_id FROM ticket WHERE id = $1;
+
 -- name: Lock
 UPDATE ticket SET updated_at = updated_at WHERE id = $1;
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sotto"
+	"sotto/audit"
 	"sotto/catalogue"
 	"sotto/db"
 	"sotto/ticket"
@@ -69,6 +70,33 @@ func TestAFileArrivesWholeAndIsReadFromAnyPoint(t *testing.T) {
 		wantKind(t, "using a token twice", err, sotto.Invalid)
 		_, err = d.Attachment(ctx, d.ada, a.ID+1)
 		wantKind(t, "a file that never was", err, sotto.NotFound)
+	})
+}
+
+func TestATakenFileIsInTheAuditLogAndALookAtItsNameIsNot(t *testing.T) {
+	each(t, func(t *testing.T, d *desk) {
+		ctx := context.Background()
+		u, err := d.Upload(ctx, d.ada, "a.txt", "text/plain", strings.NewReader("what was sent"))
+		must(t, err)
+		tk, err := d.Open(ctx, d.ada, ticket.Draft{Via: ticket.ByWeb, Subject: "s", Comment: ticket.CommentDraft{Uploads: []string{u.Token}}})
+		must(t, err)
+		a := d.comments(t, d.ada, tk.ID)[0].Attachments[0]
+		f, err := d.Attachment(ctx, d.agent, a.ID)
+		must(t, err)
+		must(t, f.Close())
+		_, err = d.Download(ctx, d.agent, a.ID+1)
+		wantKind(t, "a file that never was", err, sotto.NotFound)
+		f, err = d.Download(ctx, d.agent, a.ID)
+		must(t, err)
+		got, err := io.ReadAll(f)
+		must(t, err)
+		must(t, f.Close())
+		log, _, err := d.audit.List(ctx, sotto.Operator(), audit.Filter{Source: audit.Attachment, Limit: 10})
+		must(t, err)
+		want := audit.Entry{Action: audit.Download, Source: audit.Attachment, SourceID: int64(a.ID), Ticket: tk.ID, Person: d.ada.Person}
+		if string(got) != "what was sent" || len(log) != 1 || log[0].Entry != want || log[0].Actor != d.agent.Person {
+			t.Errorf("read %q; the log has %+v, want %+v", got, log, want)
+		}
 	})
 }
 

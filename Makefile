@@ -87,6 +87,9 @@ canary: ## fill every place, erase half the people under kill -9, search every b
 	test -n "$$dirs" || { echo "there is no test whose name begins with TestCanary"; exit 1; }; \
 	SOTTO_CANARY=long go run ./sottotest/withpostgres go test -count 1 -v -run '^TestCanary' -timeout 60m $$dirs
 
+torture: ## RFC 4475 over every transport, with 200 damaged copies of each message and a call after each
+	SOTTO_TORTURE=long go test -count 1 -run '^TestTorture' -timeout 60m ./leg/sip
+
 documents: catalogue cites depaware ## write the documents that are made from the code
 
 catalogue: ## write CATALOGUE.md
@@ -106,4 +109,4 @@ sounds: ## speak the lines' default sounds anew (needs espeak-ng and sox)
 clean: ## remove what was built; the data folder stays
 	rm -rf bin
 
-.PHONY: help run build test check format vet lint vulnerable rules fuzz bench routing canary documents catalogue cites depaware sounds clean
+.PHONY: help run build test check format vet lint vulnerable rules fuzz bench routing canary torture documents catalogue cites depaware sounds clean

@@ -111,88 +111,13 @@ func TestTortureTableKnowsEveryMessage(t *testing.T) {
 	}
 }
 
-// tortureAddr is a carrier of its own: answers without rport go to the port in
-// Via, which is 5060 nearly always.
-const tortureAddr = "127.44.75.1"
-
-func tortureDesk(t *testing.T) *Endpoint {
-	return open(t, Config{
-		Trunks: []Trunk{{Name: "torture", Sources: []string{tortureAddr}}},
-		Accept: func(_ context.Context, l leg.Leg) { l.Hangup(leg.BusyHere) },
-		Phones: book{},
-	})
-}
-
-func TestTortureOverUDP(t *testing.T) {
-	files := tortureFiles(t)
-	e := tortureDesk(t)
-	got := make(chan heard, 256)
-	var out net.PacketConn
-	for _, port := range []string{"5060", "5050"} {
-		c, err := net.ListenPacket("udp", tortureAddr+":"+port)
-		if err != nil {
-			t.Skipf("the port that RFC 4475 names is taken: %v", err)
-		}
-		defer c.Close()
-		if out == nil {
-			out = c
-		}
-		go readResponses(c, got)
-	}
-	send := func(b []byte) {
-		if _, err := out.WriteTo(b, net.UDPAddrFromAddrPort(e.Addr())); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, m := range tortures() {
-		t.Run(m.file, func(t *testing.T) {
-			send(files[m.file])
-			expect(t, got, files[m.file], m.want, m.why)
-			send(ping(m.file))
-			expect(t, got, ping(m.file), 200, "a normal OPTIONS after it")
-		})
-	}
-	if s := e.Stats(); s.Panics != 0 {
-		t.Errorf("Panics = %d", s.Panics)
-	}
-}
-
-func TestTortureOverTCP(t *testing.T) {
-	files := tortureFiles(t)
-	e := tortureDesk(t)
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(tortureAddr)}}
-	for _, m := range tortures() {
-		t.Run(m.file, func(t *testing.T) {
-			want := m.want
-			if m.tcp != "" {
-				want, _ = strconv.Atoi(m.tcp)
-			}
-			exchange := func(b []byte, want int, why string) {
-				c, err := d.Dial("tcp", e.AddrTCP().String())
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer c.Close()
-				got := make(chan heard, 64)
-				go readStream(c, got)
-				if _, err := c.Write(b); err != nil {
-					t.Fatal(err)
-				}
-				expect(t, got, b, want, why)
-			}
-			exchange(files[m.file], want, m.why)
-			exchange(ping(m.file), 200, "a normal OPTIONS after it")
-		})
-	}
-	if s := e.Stats(); s.Panics != 0 {
-		t.Errorf("Panics = %d", s.Panics)
-	}
-}
-
 func TestTwoRequestsInOneStreamAreTwo(t *testing.T) {
 	files := tortureFiles(t)
-	e := tortureDesk(t)
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(tortureAddr)}}
+	e := open(t, Config{
+		Trunks: []Trunk{{Name: "torture", Sources: []string{peerAddr}}}, Phones: book{},
+		Accept: func(_ context.Context, l leg.Leg) { l.Hangup(leg.BusyHere) },
+	})
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(peerAddr)}}
 	c, err := d.Dial("tcp", e.AddrTCP().String())
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +138,7 @@ func TestTwoRequestsInOneStreamAreTwo(t *testing.T) {
 
 // ping is a request that must always work.
 func ping(id string) []byte {
-	return []byte("OPTIONS sip:desk@example.com SIP/2.0\r\nVia: SIP/2.0/UDP " + tortureAddr +
+	return []byte("OPTIONS sip:desk@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1" +
 		";branch=z9hG4bKping" + id + "\r\nMax-Forwards: 70\r\nTo: <sip:desk@example.com>\r\n" +
 		"From: <sip:ping@example.com>;tag=p\r\nCall-ID: ping-" + id + "\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")
 }
@@ -225,12 +150,15 @@ type heard struct {
 	text   string
 }
 
+// anything is the outcome of a message that nobody has read the RFC for.
+const anything = -1
+
 // expect waits for the final answer to b. Silence is what lasts until the
 // desk, which reads in order, has had time to answer something else.
 func expect(t *testing.T, got <-chan heard, b []byte, want int, why string) {
 	t.Helper()
 	limit := 5 * time.Second
-	if want == 0 {
+	if want <= 0 {
 		limit = 30 * time.Millisecond
 	}
 	timer := time.NewTimer(limit)
@@ -242,12 +170,12 @@ func expect(t *testing.T, got <-chan heard, b []byte, want int, why string) {
 			if callID(r.text) != id || r.status == 100 {
 				continue // another message's, perhaps repeated
 			}
-			if r.status != want {
+			if r.status != want && want != anything {
 				t.Errorf("status = %d, want %d: %s", r.status, want, why)
 			}
 			return
 		case <-timer.C:
-			if want != 0 {
+			if want > 0 {
 				t.Errorf("no answer, want %d: %s", want, why)
 			}
 			return

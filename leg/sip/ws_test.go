@@ -182,39 +182,6 @@ func TestPingOfAWebSocketIsAnswered(t *testing.T) {
 	}
 }
 
-func TestTortureOverWebSocket(t *testing.T) {
-	files := tortureFiles(t)
-	e := open(t, Config{
-		WS: "127.0.0.1:0", Trunks: []Trunk{{Name: "torture", Sources: []string{"127.0.0.1"}}},
-		Accept: func(_ context.Context, l leg.Leg) { l.Hangup(leg.BusyHere) }, Phones: book{},
-	})
-	for _, m := range tortures() {
-		t.Run(m.file, func(t *testing.T) {
-			w, _, err := dialWeb(t, e.AddrWS(), "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := make(chan heard, 64)
-			done := make(chan struct{})
-			go func() { defer close(done); readResponses(w, got) }()
-			defer func() { w.Close(); <-done }()
-			for _, one := range []struct {
-				b    []byte
-				want int
-				why  string
-			}{{files[m.file], m.want, m.why}, {ping(m.file), 200, "a normal OPTIONS after it"}} {
-				if err := w.c.Write(soon(t), websocket.MessageBinary, one.b); err != nil {
-					t.Fatal(err)
-				}
-				expect(t, got, one.b, one.want, one.why)
-			}
-		})
-	}
-	if s := e.Stats(); s.Panics != 0 {
-		t.Errorf("Panics = %d", s.Panics)
-	}
-}
-
 func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 	id := newIdentity(t, "127.0.0.1")
 	e := phoneDesk(t, Config{

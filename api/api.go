@@ -30,6 +30,7 @@ import (
 	"sotto/queue"
 	"sotto/receipt"
 	"sotto/recording"
+	ways "sotto/route"
 	"sotto/ticket"
 )
 
@@ -43,6 +44,7 @@ type Config struct {
 	Calls      *call.Calls
 	Recordings *recording.Recordings
 	Lines      *line.Lines
+	Menus      *ways.Menus
 	Agents     *agent.Agents
 	Pages      *webrtc.Endpoint // nil where browsers cannot call
 	Queue      *queue.Queue

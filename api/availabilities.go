@@ -52,31 +52,29 @@ func (a *API) writeAvailability(w http.ResponseWriter, q *request, id sotto.Pers
 	return writeJSON(w, http.StatusOK, availabilityBody{out})
 }
 
+// availabilityInput is what a client may set.
+type availabilityInput struct {
+	AgentState *string `json:"agent_state"`
+	Available  *bool   `json:"available"`
+	ReasonID   *number `json:"reason_id"`
+	WrapUp     *bool   `json:"wrap_up"`
+}
+
 func (a *API) updateAvailability(w http.ResponseWriter, q *request) error {
 	id, err := q.number("agent")
 	if err != nil {
 		return err
 	}
-	var body struct {
-		Availability *struct {
-			AgentState *string `json:"agent_state"`
-			Available  *bool   `json:"available"`
-			ReasonID   *number `json:"reason_id"`
-			WrapUp     *bool   `json:"wrap_up"`
-		} `json:"availability"`
-	}
-	if err := q.read(&body); err != nil {
+	in, err := readNamed[availabilityInput](q, "availability")
+	if err != nil {
 		return err
 	}
-	if body.Availability == nil {
-		return missing("availability")
-	}
-	if in := body.Availability; in.WrapUp != nil && !*in.WrapUp || in.ReasonID != nil {
+	if in.WrapUp != nil && !*in.WrapUp || in.ReasonID != nil {
 		return a.updateDuty(w, q, sotto.PersonID(id), in.ReasonID)
 	}
-	state := agent.State(value(body.Availability.AgentState))
-	if state == "" && body.Availability.Available != nil {
-		if state = agent.Offline; *body.Availability.Available {
+	state := agent.State(value(in.AgentState))
+	if state == "" && in.Available != nil {
+		if state = agent.Offline; *in.Available {
 			state = agent.Online
 		}
 	}

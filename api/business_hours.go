@@ -115,16 +115,7 @@ func (in scheduleInput) apply(s *line.Schedule) (err error) {
 }
 
 func (q *request) readSchedule() (scheduleInput, error) {
-	var body struct {
-		Schedule *scheduleInput `json:"schedule"`
-	}
-	if err := q.read(&body); err != nil {
-		return scheduleInput{}, err
-	}
-	if body.Schedule == nil {
-		return scheduleInput{}, missing("schedule")
-	}
-	return *body.Schedule, nil
+	return readNamed[scheduleInput](q, "schedule")
 }
 
 func (a *API) listSchedules(w http.ResponseWriter, q *request) error {
@@ -202,16 +193,14 @@ func (a *API) updateSchedule(w http.ResponseWriter, q *request) error {
 }
 
 func (a *API) updateWorkweek(w http.ResponseWriter, q *request) error {
-	var body struct {
-		Workweek *scheduleInput `json:"workweek"`
-	}
-	if err := q.read(&body); err != nil {
+	in, err := readNamed[scheduleInput](q, "workweek")
+	if err != nil {
 		return err
 	}
-	if body.Workweek == nil || body.Workweek.Intervals == nil {
+	if in.Intervals == nil {
 		return missing("workweek")
 	}
-	s, err := a.changeSchedule(q, scheduleInput{Intervals: body.Workweek.Intervals}.apply)
+	s, err := a.changeSchedule(q, scheduleInput{Intervals: in.Intervals}.apply)
 	if err != nil {
 		return err
 	}
@@ -244,18 +233,7 @@ func (in holidayInput) apply(h *line.Holiday) {
 	give(&h.Last, in.Last)
 }
 
-func (q *request) readHoliday() (holidayInput, error) {
-	var body struct {
-		Holiday *holidayInput `json:"holiday"`
-	}
-	if err := q.read(&body); err != nil {
-		return holidayInput{}, err
-	}
-	if body.Holiday == nil {
-		return holidayInput{}, missing("holiday")
-	}
-	return *body.Holiday, nil
-}
+func (q *request) readHoliday() (holidayInput, error) { return readNamed[holidayInput](q, "holiday") }
 
 func (a *API) listHolidays(w http.ResponseWriter, q *request) error {
 	p, err := q.page()

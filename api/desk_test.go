@@ -38,6 +38,7 @@ import (
 	"sotto/queue"
 	"sotto/receipt"
 	"sotto/recording"
+	ways "sotto/route"
 	"sotto/ticket"
 )
 
@@ -130,6 +131,9 @@ func (d *desk) parts(base *db.DB, clock sotto.Clock, o *obs.Obs) {
 	var err error
 	c.Lines, err = line.New(base, d.blob, c.Audit, "FR")
 	must(d.t, err)
+	c.Menus = ways.New(ways.Config{
+		DB: base, Audit: c.Audit, Lines: c.Lines, HasGroup: c.Agents.HasGroup, HasAgent: c.Agents.HasAgent, HasGreeting: c.Lines.HasMenuSound,
+	})
 	c.Dials, err = dial.New(dial.Config{DB: base, People: c.People, Lines: c.Lines, Audit: c.Audit, Region: "FR"})
 	must(d.t, err)
 	c.Recordings = recording.New(recording.Config{DB: base, Ring: d.ring, Blobs: d.blob, Audit: c.Audit, Clock: clock})

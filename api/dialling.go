@@ -59,37 +59,33 @@ func (a *API) showDialling(w http.ResponseWriter, q *request) error {
 	return writeJSON(w, http.StatusOK, diallingBody{out})
 }
 
+// diallingInput is what an administrator may set.
+type diallingInput struct {
+	Countries *[]string        `json:"countries"`
+	Rates     *[]dialRate      `json:"rates"`
+	Caps      map[string]int64 `json:"caps"`
+}
+
 func (a *API) updateDialling(w http.ResponseWriter, q *request) error {
-	var body struct {
-		Dialling *struct {
-			Countries *[]string        `json:"countries"`
-			Rates     *[]dialRate      `json:"rates"`
-			Caps      map[string]int64 `json:"caps"`
-		} `json:"dialling"`
-	}
-	if err := q.read(&body); err != nil {
+	in, err := readNamed[diallingInput](q, "dialling")
+	if err != nil {
 		return err
-	}
-	if body.Dialling == nil {
-		return missing("dialling")
 	}
 	r, err := a.c.Dials.Rules(q.Context())
 	if err != nil {
 		return err
 	}
-	if in := body.Dialling.Countries; in != nil {
-		r.Countries = *in
-	}
-	if in := body.Dialling.Rates; in != nil {
+	give(&r.Countries, in.Countries)
+	if in.Rates != nil {
 		r.Rates = nil
-		for _, p := range *in {
+		for _, p := range *in.Rates {
 			r.Rates = append(r.Rates, dial.Rate{Prefix: p.Prefix, Micros: p.Micros})
 		}
 	}
 	if err := a.c.Dials.SetRules(q.Context(), q.actor, r); err != nil {
 		return err
 	}
-	if err := a.c.Dials.SetCaps(q.Context(), q.actor, body.Dialling.Caps); err != nil {
+	if err := a.c.Dials.SetCaps(q.Context(), q.actor, in.Caps); err != nil {
 		return err
 	}
 	return a.showDialling(w, q)

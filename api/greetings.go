@@ -272,18 +272,13 @@ func (a *API) updateGreeting(w http.ResponseWriter, q *request) error {
 	if err != nil {
 		return err
 	}
-	var body struct {
-		Greeting *struct {
-			Name string `json:"name"`
-		} `json:"greeting"`
-	}
-	if err := q.read(&body); err != nil {
+	in, err := readNamed[struct {
+		Name string `json:"name"`
+	}](q, "greeting")
+	if err != nil {
 		return err
 	}
-	if body.Greeting == nil {
-		return missing("greeting")
-	}
-	u, err := a.c.Lines.RenameGreeting(q.Context(), q.actor, id, body.Greeting.Name)
+	u, err := a.c.Lines.RenameGreeting(q.Context(), q.actor, id, in.Name)
 	if err != nil {
 		return err
 	}

@@ -101,18 +101,7 @@ type groupInput struct {
 	Default *bool   `json:"default"`
 }
 
-func (q *request) readGroup() (groupInput, error) {
-	var body struct {
-		Group *groupInput `json:"group"`
-	}
-	if err := q.read(&body); err != nil {
-		return groupInput{}, err
-	}
-	if body.Group == nil {
-		return groupInput{}, missing("group")
-	}
-	return *body.Group, nil
-}
+func (q *request) readGroup() (groupInput, error) { return readNamed[groupInput](q, "group") }
 
 func (a *API) createGroup(w http.ResponseWriter, q *request) error {
 	in, err := q.readGroup()
@@ -177,19 +166,14 @@ func (a *API) listMemberships(w http.ResponseWriter, q *request) error {
 }
 
 func (a *API) createMembership(w http.ResponseWriter, q *request) error {
-	var body struct {
-		Membership *struct {
-			UserID  number `json:"user_id"`
-			GroupID number `json:"group_id"`
-		} `json:"group_membership"`
-	}
-	if err := q.read(&body); err != nil {
+	in, err := readNamed[struct {
+		UserID  number `json:"user_id"`
+		GroupID number `json:"group_id"`
+	}](q, "group_membership")
+	if err != nil {
 		return err
 	}
-	if body.Membership == nil {
-		return missing("group_membership")
-	}
-	m, err := a.c.Agents.Enter(q.Context(), q.actor, sotto.PersonID(body.Membership.UserID), sotto.GroupID(body.Membership.GroupID))
+	m, err := a.c.Agents.Enter(q.Context(), q.actor, sotto.PersonID(in.UserID), sotto.GroupID(in.GroupID))
 	if err != nil {
 		return err
 	}

@@ -122,16 +122,7 @@ func (a *API) writeIdentity(w http.ResponseWriter, q *request, status int, row i
 }
 
 func (q *request) readIdentity() (identityInput, error) {
-	var body struct {
-		Identity *identityInput `json:"identity"`
-	}
-	if err := q.read(&body); err != nil {
-		return identityInput{}, err
-	}
-	if body.Identity == nil {
-		return identityInput{}, missing("identity")
-	}
-	return *body.Identity, nil
+	return readNamed[identityInput](q, "identity")
 }
 
 func (a *API) createIdentity(w http.ResponseWriter, q *request) error {

@@ -19,13 +19,14 @@ func TestEverySettingOfALine(t *testing.T) {
 	d := sqlite(t)
 	line := "/channels/voice/phone_numbers/" + d.number(`{"number":"+33199000002","nickname":"Hotline"}`)
 	plan := d.ask(d.admin, "POST", "/business_hours/schedules.json", `{"schedule":{"name":"Office","time_zone":"Europe/Paris"}}`).is(201).id("schedule.id")
+	menus := d.ask(d.admin, "POST", ivrPath, `{"ivr":{"name":"Menus"}}`).is(201)
 	set := d.ask(d.admin, "PUT", line, `{"phone_number":{"line_type":"sip_in","brand":"Exemple","sms_enabled":true,"outbound_enabled":false,"priority":1,
-			"group_ids":[7,3,5],"default_group_id":5,"ivr_id":12,"schedule_id":`+plan+`,"failover_number":"+33199009997","voicemail":false,"max_queue_size":15,
+			"group_ids":[7,3,5],"default_group_id":5,"ivr_id":`+menus.id("ivr.id")+`,"schedule_id":`+plan+`,"failover_number":"+33199009997","voicemail":false,"max_queue_size":15,
 			"average_wait_announcement":true,"position_announcement":true,"callback_from_queue":true,"wrap_up_enabled":true,"wrap_up_seconds":1200,
 			"caller_id":"0199000003","secure_media":true,"overflow_number":"+33199009999","overflow_number_outside_hours":"+33199009998","ring_seconds":120}}`).is(200)
 	want := map[string]any{
 		"line_type": "sip_in", "brand": "Exemple", "sms_enabled": true, "capabilities.sms": true, "outbound_enabled": false, "priority": 1.0,
-		"group_ids.0": 5.0, "group_ids.1": 7.0, "default_group_id": 5.0, "ivr_id": 12.0, "failover_number": "+33199009997", "max_queue_size": 15.0,
+		"group_ids.0": 5.0, "group_ids.1": 7.0, "default_group_id": 5.0, "ivr_id": menus.at("ivr.id"), "failover_number": "+33199009997", "max_queue_size": 15.0,
 		"average_wait_announcement": true, "position_announcement": true, "callback_from_queue": true, "wrap_up_enabled": true, "wrap_up_seconds": 1200.0,
 		"caller_id": "+33199000003", "secure_media": true, "overflow_number": "+33199009999", "overflow_number_outside_hours": "+33199009998",
 		"time_zone": "Europe/Paris", "business_hours.0.opens": 540.0, "deleted_at": nil,

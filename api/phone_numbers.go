@@ -190,6 +190,9 @@ func (a *API) createPhoneNumber(w http.ResponseWriter, q *request) error {
 	if in.Number == nil {
 		return sotto.FailField("number", "Give the number your carrier sends to this desk; numbers are not bought here.")
 	}
+	if err := a.hasMenus(q, in); err != nil {
+		return err
+	}
 	s := line.Defaults()
 	s.Name = string(*in.Number)
 	if err := in.apply(&s); err != nil {
@@ -211,6 +214,12 @@ func (a *API) updatePhoneNumber(w http.ResponseWriter, q *request) error {
 	}
 	in, err := q.readPhoneNumber()
 	if err != nil {
+		return err
+	}
+	if _, err := a.c.Lines.Get(q.Context(), sotto.LineID(id)); err != nil {
+		return err
+	}
+	if err := a.hasMenus(q, in); err != nil {
 		return err
 	}
 	l, err := a.c.Lines.Update(q.Context(), q.actor, sotto.LineID(id), in.apply)

@@ -44,6 +44,9 @@ func (a *API) updatePhoneNumbers(w http.ResponseWriter, q *request) error {
 	if err != nil {
 		return err
 	}
+	if err := a.hasMenus(q, in); err != nil {
+		return err
+	}
 	lines := make([]sotto.LineID, len(ids))
 	for i, id := range ids {
 		lines[i] = sotto.LineID(id)

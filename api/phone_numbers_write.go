@@ -53,16 +53,7 @@ type deletionSet struct {
 }
 
 func (q *request) readPhoneNumber() (phoneNumberInput, error) {
-	var body struct {
-		Number *phoneNumberInput `json:"phone_number"`
-	}
-	if err := q.read(&body); err != nil {
-		return phoneNumberInput{}, err
-	}
-	if body.Number == nil {
-		return phoneNumberInput{}, missing("phone_number")
-	}
-	return *body.Number, nil
+	return readNamed[phoneNumberInput](q, "phone_number")
 }
 
 // optionalWord tells a text that was not given from null, which is none.

@@ -12,11 +12,12 @@ import (
 
 // refusal is an error of this package's own, already in the client's words.
 type refusal struct {
-	status int
-	code   string
-	say    string
-	most   int           // max_count, when more was asked for than is given at once
-	after  time.Duration // Retry-After
+	status  int
+	code    string
+	say     string
+	most    int // max_count, when more was asked for than is given at once
+	details map[string][]fieldDetail
+	after   time.Duration // Retry-After
 }
 
 // Error returns the code: the sentence is for the client.
@@ -84,7 +85,7 @@ func (a *API) problem(x *exchange) {
 // person is Gone; in Zendesk's paths what is gone was never there.
 func describe(err error, ours bool) (status int, body any) {
 	if r, ok := errors.AsType[*refusal](err); ok {
-		return r.status, plainProblem{Error: r.code, Description: r.say, MaxCount: r.most}
+		return r.status, plainProblem{Error: r.code, Description: r.say, Details: r.details, MaxCount: r.most}
 	}
 	if errors.Is(err, errUnknown) {
 		return http.StatusUnauthorized, plainProblem{Error: "Couldn't authenticate you"}

@@ -172,35 +172,30 @@ type callbackBody struct {
 
 // createCallback promises to call a number back when its turn has come.
 func (a *API) createCallback(w http.ResponseWriter, q *request) error {
-	var in struct {
-		Request *struct {
-			LineID number   `json:"phone_number_id"`
-			Number text     `json:"requester_phone_number"`
-			Groups []number `json:"group_ids"`
-		} `json:"callback_request"`
-	}
-	if err := q.read(&in); err != nil {
+	in, err := readNamed[struct {
+		LineID number   `json:"phone_number_id"`
+		Number text     `json:"requester_phone_number"`
+		Groups []number `json:"group_ids"`
+	}](q, "callback_request")
+	if err != nil {
 		return err
 	}
-	if in.Request == nil {
-		return missing("callback_request")
-	}
-	l, err := a.c.Lines.Get(q.Context(), sotto.LineID(in.Request.LineID))
+	l, err := a.c.Lines.Get(q.Context(), sotto.LineID(in.LineID))
 	if err != nil {
 		return err
 	}
 	d := queue.DemandOf(l, 0)
 	var body callbackBody
-	if len(in.Request.Groups) > 0 {
+	if len(in.Groups) > 0 {
 		d.Groups = nil
 	}
-	for _, g := range in.Request.Groups {
+	for _, g := range in.Groups {
 		if _, err := a.c.Agents.Group(q.Context(), sotto.GroupID(g)); err != nil {
 			return err
 		}
 		d.Groups = append(d.Groups, sotto.GroupID(g))
 	}
-	id, err := a.c.Queue.Request(q.Context(), q.actor, d, string(in.Request.Number))
+	id, err := a.c.Queue.Request(q.Context(), q.actor, d, string(in.Number))
 	if err != nil {
 		return err
 	}

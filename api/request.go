@@ -112,9 +112,14 @@ func (q *request) read(to any) error {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return badRequest("InvalidBody", "The body is empty; JSON is expected.")
 	}
-	err = json.Unmarshal(b, to)
+	return parse("body", b, to)
+}
+
+// parse reads JSON that name stands for in what a client is told.
+func parse(name string, b []byte, to any) error {
+	err := json.Unmarshal(b, to)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return sotto.FailField(lastOf(wrong.Field), "This is a "+wrong.Value+", which does not belong here.")
+		return sotto.FailField(lastOf(name, wrong.Field), "This is a "+wrong.Value+", which does not belong here.")
 	}
 	if odd, ok := errors.AsType[*sotto.Error](err); ok {
 		return odd
@@ -128,10 +133,26 @@ func (q *request) read(to any) error {
 	return nil
 }
 
-// lastOf returns the last name of a path such as "user.name".
-func lastOf(path string) string {
+// readNamed reads the object that a body such as {"user": {…}} holds. Some
+// programs call it otherwise: the first of the names that is there counts.
+func readNamed[T any](q *request, names ...string) (in T, err error) {
+	var body map[string]json.RawMessage
+	if err := q.read(&body); err != nil {
+		return in, err
+	}
+	for _, name := range names {
+		if raw, ok := body[name]; ok && string(raw) != "null" {
+			return in, parse(name, raw, &in)
+		}
+	}
+	return in, missing(names[0])
+}
+
+// lastOf returns the last name of a path such as "user.name", and name for
+// none.
+func lastOf(name, path string) string {
 	if path == "" {
-		return "body"
+		return name
 	}
 	return path[strings.LastIndexByte(path, '.')+1:]
 }

@@ -174,16 +174,10 @@ func (a *API) correct(w http.ResponseWriter, q *request) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Correction *correctionInput `json:"correction"`
-	}
-	if err := q.read(&in); err != nil {
+	c, err := readNamed[correctionInput](q, "correction")
+	if err != nil {
 		return err
 	}
-	if in.Correction == nil {
-		return missing("correction")
-	}
-	c := in.Correction
 	done, err := a.c.Rights.Correct(q.Context(), q.actor, id, privacy.Correction{
 		Name: c.Name, Notes: c.Notes, Locale: c.Locale, Phones: pairs(c.Phones), Emails: pairs(c.Emails),
 		Recording: sotto.RecordingID(c.RecordingID), Statement: c.Statement,

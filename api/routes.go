@@ -27,7 +27,7 @@ type route struct {
 // routes is the complete list. openapi.yaml describes each; a test compares
 // the two. Every path may end in .json or a slash.
 func (a *API) routes() []route {
-	return slices.Concat(a.people(), a.cases(), a.voices(), a.lines(), a.rights())
+	return slices.Concat(a.people(), a.cases(), a.voices(), a.lines(), a.menus(), a.rights())
 }
 
 // people are users, their addresses and the deleted ones.
@@ -187,6 +187,37 @@ func (a *API) lines() []route {
 		{"GET", holidays + "/{holiday}", staff, a.showHoliday},
 		{"PUT", holidays + "/{holiday}", admin, a.updateHoliday},
 		{"DELETE", holidays + "/{holiday}", admin, a.deleteHoliday},
+	}
+}
+
+// menus are what callers choose in. The last four are ours: menus are drafts
+// until they are published.
+func (a *API) menus() []route {
+	const (
+		tree = ivrPath + "/{ivr}"
+		menu = tree + "/menus/{menu}"
+		key  = menu + "/routes/{route}"
+	)
+	return []route{
+		{"GET", ivrPath, staff, a.listIVRs},
+		{"POST", ivrPath, admin, a.createIVR},
+		{"GET", tree, staff, a.showIVR},
+		{"PUT", tree, admin, a.updateIVR},
+		{"DELETE", tree, admin, a.deleteIVR},
+		{"GET", tree + "/menus", staff, a.listIVRMenus},
+		{"POST", tree + "/menus", admin, a.createIVRMenu},
+		{"GET", menu, staff, a.showIVRMenu},
+		{"PUT", menu, admin, a.updateIVRMenu},
+		{"DELETE", menu, admin, a.deleteIVRMenu},
+		{"GET", menu + "/routes", staff, a.listIVRRoutes},
+		{"POST", menu + "/routes", admin, a.createIVRRoute},
+		{"GET", key, staff, a.showIVRRoute},
+		{"PUT", key, admin, a.updateIVRRoute},
+		{"DELETE", key, admin, a.deleteIVRRoute},
+		{"GET", tree + "/check", staff, a.checkIVR},
+		{"GET", tree + "/versions", staff, a.listIVRVersions},
+		{"POST", tree + "/publish", admin, a.publishIVR},
+		{"POST", tree + "/rollback", admin, a.rollBackIVR},
 	}
 }
 

@@ -143,6 +143,12 @@ func (p *probe) Header() http.Header         { return p.header }
 func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
 func (p *probe) WriteHeader(status int)      { p.status = status }
 
+// otherSpellings are paths as some programs have them.
+func otherSpellings() map[string]string {
+	const voice = "/channels/voice"
+	return map[string]string{voice + "/ivrs": ivrPath, voice + "/greeting_category": voice + "/greeting_categories"}
+}
+
 // normal brings the path into the one form the routes have: programs add
 // .json, a trailing slash, or the prefix twice.
 func (a *API) normal(r *http.Request) *http.Request {
@@ -152,6 +158,11 @@ func (a *API) normal(r *http.Request) *http.Request {
 	u.Path = strings.TrimSuffix(path.Clean("/"+u.Path), ".json")
 	for strings.HasPrefix(u.Path, prefix+prefix+"/") {
 		u.Path = strings.TrimPrefix(u.Path, prefix)
+	}
+	for old, now := range otherSpellings() {
+		if rest, ok := strings.CutPrefix(u.Path, prefix+old); ok && (rest == "" || rest[0] == '/') {
+			u.Path = prefix + now + rest
+		}
 	}
 	r.URL = &u
 	if a.c.TrustProxy {

@@ -47,18 +47,7 @@ func (o *optionalNumber) UnmarshalJSON(b []byte) error {
 	return o.n.UnmarshalJSON(bytes.TrimSpace(b))
 }
 
-func (q *request) readTicket() (ticketInput, error) {
-	var body struct {
-		Ticket *ticketInput `json:"ticket"`
-	}
-	if err := q.read(&body); err != nil {
-		return ticketInput{}, err
-	}
-	if body.Ticket == nil {
-		return ticketInput{}, missing("ticket")
-	}
-	return *body.Ticket, nil
-}
+func (q *request) readTicket() (ticketInput, error) { return readNamed[ticketInput](q, "ticket") }
 
 func (in commentInput) draft() (ticket.CommentDraft, error) {
 	d := ticket.CommentDraft{Author: sotto.PersonID(in.AuthorID), Public: in.Public == nil || *in.Public, Body: value(in.Body), Uploads: in.Uploads}

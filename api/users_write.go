@@ -27,18 +27,7 @@ type userInput struct {
 	Identities []identityInput `json:"identities"`
 }
 
-func (q *request) readUser() (userInput, error) {
-	var body struct {
-		User *userInput `json:"user"`
-	}
-	if err := q.read(&body); err != nil {
-		return userInput{}, err
-	}
-	if body.User == nil {
-		return userInput{}, missing("user")
-	}
-	return *body.User, nil
-}
+func (q *request) readUser() (userInput, error) { return readNamed[userInput](q, "user") }
 
 // locale returns the language that was asked for: fr, fr-CA or 16 are French.
 func (in userInput) locale() *string {

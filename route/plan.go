@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -155,7 +156,7 @@ func (p *Plan) Fill() error {
 			return err
 		}
 		if err := m.bounds(); err != nil {
-			return err
+			return within(err, m.Name, "")
 		}
 		for _, r := range m.Routes {
 			if err := claim(routes, r.ID, "Two keys have the same id. Leave the id out to be given one."); err != nil {
@@ -171,6 +172,22 @@ func (p *Plan) Fill() error {
 		}
 	}
 	return nil
+}
+
+// within says in which menu, and at which of its keys, something is wrong.
+func within(err error, menu, key string) error {
+	wrong, ok := errors.AsType[*sotto.Error](err)
+	if !ok {
+		return err
+	}
+	out := *wrong
+	if key != "" && len(key) <= len(Invalid) && wrong.Field != "keypress" {
+		out.Say = fmt.Sprintf("Key %s: %s", key, out.Say)
+	}
+	if menu != "" && word(menu, maxName) {
+		out.Say = fmt.Sprintf("Menu “%s”: %s", menu, out.Say)
+	}
+	return &out
 }
 
 func claim(taken map[int64]bool, id int64, say string) error {
@@ -225,7 +242,7 @@ func (m *Menu) bounds() error {
 	}
 	for i := range m.Routes {
 		if err := m.Routes[i].bounds(); err != nil {
-			return err
+			return within(err, "", m.Routes[i].Keypress)
 		}
 	}
 	return nil

@@ -4,6 +4,9 @@ SELECT id FROM person WHERE id = $1 AND role IN ('agent', 'admin') AND frozen_at
 -- name: Key
 SELECT key_id FROM person WHERE id = $1 AND key_id IS NOT NULL;
 
+-- name: Locale
+SELECT COALESCE(locale, '') FROM person WHERE id = $1;
+
 -- name: Insert
 INSERT INTO agent (person_id, state, reason, idle_since, changed_at) VALUES ($1, $2, '', $3, $3) ON CONFLICT (person_id) DO NOTHING;
 
@@ -20,7 +23,7 @@ SELECT person_id, state, reason, COALESCE(reason_id, 0), idle_since, changed_at 
 SELECT person_id, state, reason, COALESCE(reason_id, 0), idle_since, changed_at FROM agent ORDER BY person_id;
 
 -- name: Roster
-SELECT a.person_id, p.key_id, a.idle_since, d.id, d.kind,
+SELECT a.person_id, p.key_id, COALESCE(p.locale, ''), a.idle_since, d.id, d.kind,
        (SELECT COUNT(*) FROM registration r WHERE r.device_id = d.id AND r.expires_at > $1)
 FROM agent a
 JOIN person p ON p.id = a.person_id

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -258,13 +259,17 @@ func TestEveryDeviceThatIsThereIsRung(t *testing.T) {
 			if err != nil || len(r.Agents) != 1 {
 				t.Fatalf("Roster = %+v, %v", r, err)
 			}
-			if diff := cmp.Diff(want, r.Agents[0].Devices); diff != "" {
+			reached, err := d.agents.Reach(ctx, a)
+			if err != nil || !slices.Equal(reached.Outside, r.Agents[0].Outside) {
+				t.Errorf("Reach = %+v, %v", reached, err)
+			}
+			if diff := cmp.Diff(want, append(r.Agents[0].Devices, r.Agents[0].Outside...)); diff != "" {
 				t.Errorf("devices (-want +got):\n%s", diff)
 			}
 		}
 		rung(phone, outside.ID)
 		gone := d.agents.Present(page.ID)
-		rung(phone, outside.ID, page.ID)
+		rung(phone, page.ID, outside.ID)
 		gone()
 		gone()
 		if err := d.agents.SetRung(ctx, me, phone, false); err != nil {

@@ -24,15 +24,18 @@ func (aa *Agents) Reach(ctx context.Context, id sotto.PersonID) (c Candidate, er
 			return err
 		}
 		c.Key = sotto.KeyID(key)
+		if c.Locale, err = db.One(tx, db.Text, aa.q["Locale"], int64(id)); err != nil {
+			return err
+		}
 		all, err := db.All(tx, scanDevice, aa.q["Devices"], int64(id), db.Millis(tx.Now))
 		for _, d := range all {
-			if d.Registered > 0 || d.Kind == Browser && aa.isOpen(d.ID) {
-				c.Devices = append(c.Devices, d.ID)
+			if d.Registered > 0 || d.Kind == Browser && aa.isOpen(d.ID) || d.Kind == Forward && d.Rung {
+				c.add(d.ID, d.Kind)
 			}
 		}
 		return err
 	})
-	if err == nil && len(c.Devices) == 0 {
+	if err == nil && len(c.Devices)+len(c.Outside) == 0 {
 		err = sotto.Fail(sotto.Conflict, "No telephone of this agent is registered.")
 	}
 	return c, err

@@ -14,7 +14,9 @@ import (
 type Candidate struct {
 	Person    sotto.PersonID
 	Key       sotto.KeyID      // what the agent's voice is sealed under
-	Devices   []sotto.DeviceID // those that can be rung now, in order; all ring together
+	Locale    string           // the agent's own language; "" is not known
+	Devices   []sotto.DeviceID // telephones and pages that can be rung now, in order
+	Outside   []sotto.DeviceID // devices of kind Forward, in order; they ring together with Devices
 	Groups    []sotto.GroupID  // in order; the default group for an agent who is in none
 	Skills    []sotto.SkillID  // in order
 	IdleSince time.Time
@@ -86,17 +88,15 @@ func (aa *Agents) roster(ctx context.Context, state State) (r Roster, err error)
 		if !row.reachable && aa.browsers[row.device] == 0 || aa.duty(row.Person).away {
 			continue
 		}
-		if n := len(r.Agents); n > 0 && r.Agents[n-1].Person == row.Person {
-			r.Agents[n-1].Devices = append(r.Agents[n-1].Devices, row.device)
-			continue
+		if n := len(r.Agents); n == 0 || r.Agents[n-1].Person != row.Person {
+			c := row.Candidate
+			if c.Groups, c.Skills = groups[c.Person], skills[c.Person]; len(c.Groups) == 0 {
+				c.Groups = fallback
+			}
+			aa.look(&c, &r.Next)
+			r.Agents = append(r.Agents, c)
 		}
-		c := row.Candidate
-		c.Devices, c.Groups, c.Skills = []sotto.DeviceID{row.device}, groups[c.Person], skills[c.Person]
-		if len(c.Groups) == 0 {
-			c.Groups = fallback
-		}
-		aa.look(&c, &r.Next)
-		r.Agents = append(r.Agents, c)
+		r.Agents[len(r.Agents)-1].add(row.device, row.kind)
 	}
 	return r, nil
 }
@@ -114,18 +114,27 @@ func (aa *Agents) look(c *Candidate, next *time.Time) {
 	}
 }
 
+// add adds a device that can be rung.
+func (c *Candidate) add(id sotto.DeviceID, kind Kind) {
+	if kind == Forward {
+		c.Outside = append(c.Outside, id)
+		return
+	}
+	c.Devices = append(c.Devices, id)
+}
+
 // deviceRow is one device of one agent.
 type deviceRow struct {
 	Candidate
 	device    sotto.DeviceID
+	kind      Kind
 	reachable bool
 }
 
 func scanRow(s db.Scanner) (r deviceRow, err error) {
 	var idle, registered int64
-	var kind Kind
-	err = s.Scan((*int64)(&r.Person), (*int64)(&r.Key), &idle, (*int64)(&r.device), (*string)(&kind), &registered)
-	r.IdleSince, r.reachable = db.Time(idle), kind == Forward || registered > 0
+	err = s.Scan((*int64)(&r.Person), (*int64)(&r.Key), &r.Locale, &idle, (*int64)(&r.device), (*string)(&r.kind), &registered)
+	r.IdleSince, r.reachable = db.Time(idle), r.kind == Forward || registered > 0
 	return r, err
 }
 

@@ -220,7 +220,7 @@ func (g *Gate) decide(tx *db.Tx, a Attempt, to Destination) (why Reason, most ti
 		return NotAllowed, 0, 0, err
 	}
 	if to.Kind == Emergency {
-		if a.By == sotto.Desk() { // a person calls for help, not a rule
+		if a.By == sotto.Desk() || a.Path == Forward || a.Path == Redirect { // a person calls for help, not a rule
 			return NotAllowed, 0, 0, nil
 		}
 		return AllowedEmergency, 0, 0, nil

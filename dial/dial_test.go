@@ -165,7 +165,7 @@ func TestEachPathTakesOnlyWhoMayToWhereTheRulesAllow(t *testing.T) {
 					if emergency {
 						want = ""
 					}
-					if !(p.staff && byStaff || p.desk && byDesk) || emergency && p.desk {
+					if !(p.staff && byStaff || p.desk && byDesk) || emergency && (p.desk || path == dial.Forward || path == dial.Redirect) {
 						want = dial.NotAllowed
 					}
 					g, why, err := d.ask(p.by, path, number)

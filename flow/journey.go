@@ -247,5 +247,7 @@ type picked struct {
 	who       agent.Candidate
 	startedAt time.Time
 	answerAt  time.Time
-	part      call.Part // how the agent comes in; "" by an offer
+	part      call.Part  // how the agent comes in; "" by an offer
+	grant     dial.Grant // of a number outside where the agent was reached
+	since     time.Time  // since when that costs
 }

@@ -54,6 +54,7 @@ type party struct {
 	key    sotto.KeyID    // what an agent's voice is sealed under
 	by     sotto.PersonID
 	grant  dial.Grant // of a number outside
+	since  time.Time  // since when that costs
 
 	started, answered time.Time
 
@@ -85,6 +86,7 @@ func (j *journey) talk(ctx context.Context, a *picked) (err error) {
 	t.add(&party{leg: j.caller, kind: call.CallerLeg, started: j.call.StartedAt, answered: j.answered, grant: j.grant})
 	agent := &party{
 		leg: a.leg, kind: call.AgentLeg, part: a.part, person: a.who.Person, key: a.who.Key, started: a.startedAt, answered: a.answerAt,
+		grant: a.grant, since: a.since,
 	}
 	t.add(agent)
 	wait, stop := func() {}, func() {}
@@ -182,7 +184,7 @@ func (t *talk) add(p *party) {
 		})
 	}
 	if most := p.grant.Max(); most > 0 {
-		p.limit = time.AfterFunc(most, func() { t.post(func() { t.timeUp(p) }) })
+		p.limit = time.AfterFunc(most-p.costing(), func() { t.post(func() { t.timeUp(p) }) })
 	}
 }
 
@@ -317,6 +319,11 @@ func (t *talk) timeUp(p *party) {
 	if p.kind != call.CallerLeg {
 		t.remove(p, leg.Released)
 		if len(t.others()) > 0 {
+			t.carryOn()
+			return
+		}
+		if p.kind == call.AgentLeg { // it was the agent's number that cost: others may take the caller
+			t.over = errBack
 			return
 		}
 	}
@@ -360,7 +367,7 @@ func (t *talk) remove(p *party, cause leg.Cause) {
 func (j *journey) release(p *party) (err error) {
 	ctx := context.Background()
 	if p.grant.ID() != 0 {
-		err = j.f.Gate.Done(ctx, p.grant, time.Since(p.answered))
+		err = j.f.Gate.Done(ctx, p.grant, p.costing())
 	}
 	switch {
 	case p.person == 0:
@@ -371,6 +378,15 @@ func (j *journey) release(p *party) (err error) {
 		j.f.Agents.Free(p.person, false)
 	}
 	return err
+}
+
+// costing is how long a number outside has cost money: from its answer, which
+// for an agent who was reached there is before the agent took the call.
+func (p *party) costing() time.Duration {
+	if p.since.IsZero() {
+		return time.Since(p.answered)
+	}
+	return time.Since(p.since)
 }
 
 // asLeg is a party's part as it is written.

@@ -9,7 +9,6 @@ import (
 	"sotto/call"
 	"sotto/dial"
 	"sotto/leg"
-	"sotto/recording"
 )
 
 // ringing is somebody who is rung from a conversation. The goroutine of run
@@ -137,7 +136,7 @@ func (t *talk) ringAgent(ctx context.Context, r *ringing, who agent.Candidate) e
 	}
 	p := &party{
 		leg: a.leg, kind: r.kind, person: who.Person, key: who.Key, by: r.byPerson(),
-		started: a.startedAt, answered: a.answerAt, watch: r.watch,
+		started: a.startedAt, answered: a.answerAt, watch: r.watch, grant: a.grant, since: a.since,
 	}
 	if r.watch != "" {
 		p.target = r.by
@@ -203,9 +202,6 @@ func (t *talk) arrived(r *ringing, p *party) {
 		t.asked = p
 	case call.Transfer:
 		t.give(p)
-		if p.kind == call.ExternalLeg {
-			t.aside("stop", func() error { return t.j.endRecording(recording.NoReason) })
-		}
 	default:
 		t.tapeNew(p)
 	}

@@ -35,3 +35,7 @@ func (ll *Lines) spoken(locale, name string) media.Clip {
 	}
 	return ll.sounds.by[locale+"/"+name].Clip
 }
+
+// TakeCall is what an agent hears who is rung at a number outside: key 1 takes
+// the call.
+func (ll *Lines) TakeCall(locale string) media.Clip { return ll.spoken(locale, "take-call") }

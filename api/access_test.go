@@ -80,7 +80,9 @@ func (m *matrix) thing(number, word string, l sotto.LineID) map[string]string {
 	in := m.ask(m.admin, "POST", "/group_memberships", fmt.Sprintf(`{"group_membership":{"user_id":%d,"group_id":%s}}`, member.id, group)).is(201)
 	tree := m.ask(m.admin, "POST", ivrPath, `{"ivr":{"name":"Menus","menus":[{"name":"First","default":true,"routes":[{"keypress":"1","action":"voicemail"}]}]}}`).is(201)
 	return map[string]string{
-		"ivr": tree.id("ivr.id"), "menu": tree.id("ivr.menus.0.id"), "route": tree.id("ivr.menus.0.routes.0.id"),
+		"skill":  m.ask(m.admin, "POST", "/sotto/skills", `{"skill":{"name":"French"}}`).is(201).id("skill.id"),
+		"reason": m.ask(m.admin, "POST", "/sotto/state_reasons", `{"reason":{"name":"Lunch","agent_state":"away"}}`).is(201).id("reason.id"),
+		"ivr":    tree.id("ivr.id"), "menu": tree.id("ivr.menus.0.id"), "route": tree.id("ivr.menus.0.routes.0.id"),
 		"group": group, "membership": in.id("group_membership.id"),
 		"greeting": fmt.Sprint(made.ID), "category": "1",
 		"schedule": schedule, "holiday": holiday.id("holiday.id"),
@@ -134,6 +136,8 @@ func bodies(r route, ids map[string]string) string {
 		return `{"ivr":{"name":"New"}}`
 	case strings.HasPrefix(r.path, "/groups"):
 		return `{"group":{"name":"New"}}`
+	case strings.HasSuffix(r.path, "create_many"):
+		return `{"group_memberships":[{"user_id":` + ids["agent"] + `,"group_id":` + ids["group"] + `}]}`
 	case strings.HasPrefix(r.path, "/group_memberships"):
 		return `{"group_membership":{"user_id":` + ids["agent"] + `,"group_id":` + ids["group"] + `}}`
 	case strings.HasSuffix(r.path, "callback_requests"):
@@ -232,7 +236,7 @@ func TestWhatIsNotThereAndWhatIsNotYoursAreTheSame(t *testing.T) {
 					t.Errorf("%s: %s %s: foreign %d %s, unknown %d %s", role, r.method, r.path, foreign.status, foreign.raw, unknown.status, unknown.raw)
 				}
 			}
-			if strings.Contains(r.path, "{ivr}") || strings.Contains(r.path, "{line}") || strings.Contains(r.path, "{group}") || strings.Contains(r.path, "{membership}") || strings.Contains(r.path, "{schedule}") || strings.Contains(r.path, "{greeting}") || strings.Contains(r.path, "{category}") || strings.Contains(r.path, "{agent}") || strings.Contains(r.path, "{receipt}") {
+			if strings.Contains(r.path, "{skill}") || strings.Contains(r.path, "{reason}") || strings.Contains(r.path, "{ivr}") || strings.Contains(r.path, "{line}") || strings.Contains(r.path, "{group}") || strings.Contains(r.path, "{membership}") || strings.Contains(r.path, "{schedule}") || strings.Contains(r.path, "{greeting}") || strings.Contains(r.path, "{category}") || strings.Contains(r.path, "{agent}") || strings.Contains(r.path, "{receipt}") {
 				continue
 			}
 			erased := m.ask(who, r.method, fill(r.path, m.erased), bodies(r, m.erased)).lacks("gone@", "199007777", "secrettext", "secretname gone")
@@ -271,7 +275,8 @@ func TestEveryOperationIsAnsweredSomewhere(t *testing.T) {
 			path += "?query=secretname"
 		case strings.HasPrefix(r.path, "/deleted_users/{"):
 			path = fill(r.path, m.erased)
-		case strings.Contains(r.path, "availabilities"):
+		case strings.Contains(r.path, "availabilities/"), strings.HasPrefix(r.path, "/sotto/agents/"):
+			path := fill("/channels/voice/availabilities/{agent}", m.own)
 			m.ask(m.admin, "PUT", path, `{"availability":{"available":true}}`).is(200)
 		}
 		m.ask(m.admin, r.method, path).is(200)

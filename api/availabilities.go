@@ -24,8 +24,35 @@ type availability struct {
 	Unanswered bool   `json:"unanswered"`
 }
 
-type availabilityBody struct {
-	Availability availability `json:"availability"`
+type (
+	availabilityBody struct {
+		Availability availability `json:"availability"`
+	}
+	availabilitiesBody struct {
+		Availabilities []availability `json:"availabilities"`
+		paging
+	}
+)
+
+// listAvailabilities lists every agent's; it is ours.
+func (a *API) listAvailabilities(w http.ResponseWriter, q *request) error {
+	p, err := q.page()
+	if err != nil {
+		return err
+	}
+	all, err := a.c.Agents.List(q.Context())
+	if err != nil {
+		return err
+	}
+	rows, out, err := cutShort(p, all, func(g agent.Agent) int64 { return int64(g.Person) })
+	if err != nil {
+		return err
+	}
+	body := availabilitiesBody{[]availability{}, q.paging(p, out)}
+	for _, g := range rows {
+		body.Availabilities = append(body.Availabilities, availabilityOf(g))
+	}
+	return writeJSON(w, http.StatusOK, body)
 }
 
 func (a *API) showAvailability(w http.ResponseWriter, q *request) error {
@@ -41,7 +68,11 @@ func (a *API) writeAvailability(w http.ResponseWriter, q *request, id sotto.Pers
 	if err != nil {
 		return err
 	}
-	out := availability{AgentID: int64(id), Via: "phone", Status: "not_available", AgentState: string(g.State), ChangedAt: stamp(g.ChangedAt)}
+	return writeJSON(w, http.StatusOK, availabilityBody{availabilityOf(g)})
+}
+
+func availabilityOf(g agent.Agent) availability {
+	out := availability{AgentID: int64(g.Person), Via: "phone", Status: "not_available", AgentState: string(g.State), ChangedAt: stamp(g.ChangedAt)}
 	if out.Available = g.State == agent.Online; out.Available {
 		out.Status = "available"
 	}
@@ -49,7 +80,7 @@ func (a *API) writeAvailability(w http.ResponseWriter, q *request, id sotto.Pers
 	if out.Unanswered = g.Reason.Unanswered; out.Unanswered {
 		out.Status = "not_available"
 	}
-	return writeJSON(w, http.StatusOK, availabilityBody{out})
+	return out
 }
 
 // availabilityInput is what a client may set.

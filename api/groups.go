@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
 	"sotto"
@@ -21,30 +22,12 @@ type group struct {
 	UpdatedAt   *string `json:"updated_at"`
 }
 
-// membership is one agent in one group.
-type membership struct {
-	ID        int64   `json:"id"`
-	URL       string  `json:"url"`
-	UserID    int64   `json:"user_id"`
-	GroupID   int64   `json:"group_id"`
-	Default   bool    `json:"default"`
-	CreatedAt *string `json:"created_at"`
-	UpdatedAt *string `json:"updated_at"`
-}
-
 type (
 	groupBody struct {
 		Group group `json:"group"`
 	}
 	groupsBody struct {
 		Groups []group `json:"groups"`
-		paging
-	}
-	membershipBody struct {
-		Membership membership `json:"group_membership"`
-	}
-	membershipsBody struct {
-		Memberships []membership `json:"group_memberships"`
 		paging
 	}
 )
@@ -56,19 +39,39 @@ func (q *request) group(g agent.Group) group {
 	}
 }
 
-func (q *request) membership(m agent.Membership) membership {
-	return membership{
-		ID: m.ID, URL: q.base + "/group_memberships/" + strconv.FormatInt(m.ID, 10) + ".json", UserID: int64(m.Person), GroupID: int64(m.Group),
-		Default: m.Default, CreatedAt: stamp(m.CreatedAt), UpdatedAt: stamp(m.CreatedAt),
+func (a *API) listGroups(w http.ResponseWriter, q *request) error {
+	all, err := a.c.Agents.Groups(q.Context())
+	if err != nil {
+		return err
 	}
+	return q.writeGroups(w, all)
 }
 
-func (a *API) listGroups(w http.ResponseWriter, q *request) error {
-	p, err := q.page()
+// listGroupsOf lists the groups that a user is in.
+func (a *API) listGroupsOf(w http.ResponseWriter, q *request) error {
+	mine, err := a.membershipsOf(q)
 	if err != nil {
 		return err
 	}
 	all, err := a.c.Agents.Groups(q.Context())
+	if err != nil {
+		return err
+	}
+	return q.writeGroups(w, slices.DeleteFunc(all, func(g agent.Group) bool {
+		return !slices.ContainsFunc(mine, func(m agent.Membership) bool { return m.Group == g.ID })
+	}))
+}
+
+func (a *API) countGroups(w http.ResponseWriter, q *request) error {
+	all, err := a.c.Agents.Groups(q.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, countBody{countValue{int64(len(all)), stamp(a.c.Clock())}})
+}
+
+func (q *request) writeGroups(w http.ResponseWriter, all []agent.Group) error {
+	p, err := q.page()
 	if err != nil {
 		return err
 	}
@@ -139,55 +142,6 @@ func (a *API) deleteGroup(w http.ResponseWriter, q *request) error {
 		return err
 	}
 	if err := a.c.Agents.RemoveGroup(q.Context(), q.actor, sotto.GroupID(id)); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (a *API) listMemberships(w http.ResponseWriter, q *request) error {
-	p, err := q.page()
-	if err != nil {
-		return err
-	}
-	all, err := a.c.Agents.Memberships(q.Context())
-	if err != nil {
-		return err
-	}
-	rows, out, err := cutShort(p, all, func(m agent.Membership) int64 { return m.ID })
-	if err != nil {
-		return err
-	}
-	body := membershipsBody{[]membership{}, q.paging(p, out)}
-	for _, m := range rows {
-		body.Memberships = append(body.Memberships, q.membership(m))
-	}
-	return writeJSON(w, http.StatusOK, body)
-}
-
-func (a *API) createMembership(w http.ResponseWriter, q *request) error {
-	in, err := readNamed[struct {
-		UserID  number `json:"user_id"`
-		GroupID number `json:"group_id"`
-	}](q, "group_membership")
-	if err != nil {
-		return err
-	}
-	m, err := a.c.Agents.Enter(q.Context(), q.actor, sotto.PersonID(in.UserID), sotto.GroupID(in.GroupID))
-	if err != nil {
-		return err
-	}
-	out := q.membership(m)
-	w.Header().Set("Location", out.URL)
-	return writeJSON(w, http.StatusCreated, membershipBody{out})
-}
-
-func (a *API) deleteMembership(w http.ResponseWriter, q *request) error {
-	id, err := q.number("membership")
-	if err != nil {
-		return err
-	}
-	if err := a.c.Agents.Quit(q.Context(), q.actor, id); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -42,6 +42,82 @@ func TestGroupsAndMemberships(t *testing.T) {
 	})
 }
 
+func TestMembershipsOneByOneAndManyAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, d *desk) {
+		group := func(name string) string {
+			return d.ask(d.admin, "POST", "/groups", `{"group":{"name":"`+name+`"}}`).is(201).id("group.id")
+		}
+		sales, help := group("Sales"), group("Help")
+		other := d.staff("Otto Other", "otto@desk.example", sotto.Agent)
+		pair := func(who sotto.PersonID, group string) string {
+			return fmt.Sprintf(`{"user_id":%d,"group_id":%s}`, who, group)
+		}
+		many := `{"group_memberships":[` + pair(d.agent.id, sales) + "," + pair(d.agent.id, help) + "," + pair(d.agent.id, help) + "," + pair(other.id, help) + `]}`
+		d.ask(d.agent, "POST", "/group_memberships/create_many", many).is(403)
+		job := d.ask(d.admin, "POST", "/group_memberships/create_many.json", many).is(200)
+		if job.at("job_status.total") != 4.0 || job.at("job_status.results.0.status") != "Created" || job.at("job_status.results.2.success") != false {
+			t.Errorf("job: %s", job.raw)
+		}
+		d.ask(d.admin, "GET", "/job_statuses/"+job.at("job_status.id").(string)).is(200)
+		mine := fmt.Sprintf("/users/%d/group_memberships", d.agent.id)
+		all := d.ask(d.agent, "GET", mine).is(200)
+		if all.at("count") != 2.0 || all.at("group_memberships.0.default") != true || all.at("group_memberships.1.default") != false {
+			t.Errorf("memberships: %s", all.raw)
+		}
+		second := all.id("group_memberships.1.id")
+		d.ask(d.agent, "PUT", mine+"/"+second+"/make_default").is(403)
+		d.ask(d.admin, "PUT", fmt.Sprintf("/users/%d/group_memberships/%s/make_default", other.id, second)).is(404)
+		if got := d.ask(d.admin, "PUT", mine+"/"+second+"/make_default").is(200); got.at("group_memberships.0.default") != false || got.at("group_memberships.1.default") != true {
+			t.Errorf("the second is the default: %s", got.raw)
+		}
+		if got := d.ask(d.agent, "GET", "/group_memberships/"+second).is(200); got.id("group_membership.group_id") != help {
+			t.Errorf("one: %s", got.raw)
+		}
+		d.ask(d.agent, "GET", "/group_memberships/4711").is(404)
+		if n := d.ask(d.agent, "GET", "/groups/"+help+"/memberships").is(200).at("count"); n != 2.0 {
+			t.Errorf("%v in the group", n)
+		}
+		if got := d.ask(d.agent, "GET", fmt.Sprintf("/users/%d/groups?page[size]=1", other.id)).is(200); got.at("groups.0.name") != "Help" || got.at("meta.has_more") != false {
+			t.Errorf("groups of the other: %s", got.raw)
+		}
+		if n := d.ask(d.agent, "GET", "/groups/count.json").is(200).at("count.value"); n != 2.0 {
+			t.Errorf("%v groups", n)
+		}
+		d.ask(d.admin, "DELETE", "/group_memberships/destroy_many").is(400)
+		d.ask(d.admin, "DELETE", "/group_memberships/destroy_many?ids="+second+","+all.id("group_memberships.0.id")).is(200)
+		if n := d.ask(d.agent, "GET", "/group_memberships").is(200).at("count"); n != 1.0 {
+			t.Errorf("%v are left", n)
+		}
+	})
+}
+
+func TestSkillsAndReasons(t *testing.T) {
+	d := sqlite(t)
+	french := d.ask(d.admin, "POST", "/sotto/skills", `{"skill":{"name":"French"}}`).is(201).id("skill.id")
+	d.ask(d.admin, "POST", "/sotto/skills", `{"skill":{"name":""}}`).is(422)
+	d.ask(d.agent, "POST", "/sotto/skills", `{"skill":{"name":"German"}}`).is(403)
+	own := fmt.Sprintf("/sotto/agents/%d/skills", d.agent.id)
+	d.ask(d.agent, "PUT", own+"/"+french).is(403)
+	d.ask(d.admin, "PUT", own+"/4711").is(404)
+	if got := d.ask(d.admin, "PUT", own+"/"+french).is(200); got.at("skills.0.name") != "French" {
+		t.Errorf("skills: %s", got.raw)
+	}
+	d.ask(d.admin, "DELETE", own+"/"+french).is(204)
+	d.ask(d.admin, "DELETE", own+"/"+french).is(404)
+	d.ask(d.admin, "DELETE", "/sotto/skills/"+french).is(204)
+	d.ask(d.admin, "DELETE", "/sotto/skills/"+french).is(404)
+	lunch := d.ask(d.admin, "POST", "/sotto/state_reasons", `{"reason":{"name":"Lunch","agent_state":"away"}}`).is(201).id("reason.id")
+	d.ask(d.admin, "POST", "/sotto/state_reasons", `{"reason":{"name":"Nap","agent_state":"asleep"}}`).is(422)
+	d.ask(d.agent, "PUT", fmt.Sprintf("/channels/voice/availabilities/%d", d.agent.id), `{"availability":{"reason_id":`+lunch+`}}`).is(200)
+	if got := d.ask(d.agent, "GET", "/channels/voice/availabilities.json").is(200); got.at("availabilities.0.agent_state") != "away" || got.id("availabilities.0.reason_id") != lunch {
+		t.Errorf("who is there: %s", got.raw)
+	}
+	d.ask(d.admin, "DELETE", "/sotto/state_reasons/"+lunch).is(204)
+	if got := d.ask(d.agent, "GET", "/sotto/state_reasons").is(200); got.at("count") != 0.0 {
+		t.Errorf("reasons: %s", got.raw)
+	}
+}
+
 func TestFiguresOfTheBoard(t *testing.T) {
 	d := sqlite(t)
 	mine := fmt.Sprintf("/channels/voice/availabilities/%d", d.agent.id)

@@ -90,20 +90,27 @@ func (j *jobs) of(actor sotto.Actor, now time.Time) []jobStatus {
 // fails for one id does not stop the others, unless the desk itself fails:
 // then asking again goes on where it stopped.
 func (a *API) bulk(w http.ResponseWriter, q *request, ids []int64, do func(id int64) error) error {
+	return a.bulkOf(w, q, jobResult{Action: "delete", Status: "Deleted"}, len(ids), func(i int) (int64, error) { return ids[i], do(ids[i]) })
+}
+
+// bulkOf is bulk for anything: do gets the places from 0 and returns what the
+// result is about, 0 for nothing; ok is the result of one that went well.
+func (a *API) bulkOf(w http.ResponseWriter, q *request, ok jobResult, n int, do func(i int) (id int64, err error)) error {
 	var raw [16]byte
 	_, _ = rand.Read(raw[:]) // crypto/rand never fails
 	now := a.c.Clock()
 	message := "Completed at " + now.UTC().Format(time.RFC3339)
-	job := jobStatus{ID: "V3-" + hex.EncodeToString(raw[:]), Total: len(ids), Progress: len(ids), Status: "completed", Message: &message}
+	job := jobStatus{ID: "V3-" + hex.EncodeToString(raw[:]), Total: n, Progress: n, Status: "completed", Message: &message}
 	job.URL = q.base + "/job_statuses/" + job.ID + ".json"
-	for _, id := range ids {
-		r := jobResult{ID: id, Action: "delete", Success: true, Status: "Deleted"}
-		if err := do(id); err != nil {
+	for i := range n {
+		id, err := do(i)
+		r := ok
+		if r.ID, r.Success = id, true; err != nil {
 			status, body := describe(err, false)
 			if status >= http.StatusInternalServerError {
 				return err
 			}
-			r = jobResult{ID: id, Action: "delete", Error: "Refused", Details: sotto.SayOf(err)}
+			r = jobResult{ID: id, Action: ok.Action, Error: "Refused", Details: sotto.SayOf(err)}
 			if p, ok := body.(plainProblem); ok {
 				r.Error, r.Details = p.Error, p.Description
 			}

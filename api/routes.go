@@ -27,7 +27,7 @@ type route struct {
 // routes is the complete list. openapi.yaml describes each; a test compares
 // the two. Every path may end in .json or a slash.
 func (a *API) routes() []route {
-	return slices.Concat(a.people(), a.cases(), a.voices(), a.lines(), a.menus(), a.rights())
+	return slices.Concat(a.people(), a.cases(), a.voices(), a.teams(), a.lines(), a.menus(), a.rights())
 }
 
 // people are users, their addresses and the deleted ones.
@@ -118,20 +118,13 @@ func (a *API) voices() []route {
 		{"GET", "/audit_logs", admin, a.listAuditLogs},
 		{"GET", "/audit_logs/{id}", admin, a.showAuditLog},
 
+		{"GET", voice + "/availabilities", staff, a.listAvailabilities},
 		{"GET", voice + "/availabilities/{agent}", staff, a.showAvailability},
 		{"PUT", voice + "/availabilities/{agent}", staff, a.updateAvailability},
 		{"POST", "/sotto/phone/tickets", staff, a.createPhoneTicket},
 		{"GET", voice + "/stats/current_queue_activity", staff, a.showQueueActivity},
 		{"GET", voice + "/stats/agents_activity", staff, a.showAgentsActivity},
 		{"POST", voice + "/callback_requests", staff, a.createCallback},
-		{"GET", "/groups", staff, a.listGroups},
-		{"POST", "/groups", admin, a.createGroup},
-		{"GET", "/groups/{group}", staff, a.showGroup},
-		{"PUT", "/groups/{group}", admin, a.updateGroup},
-		{"DELETE", "/groups/{group}", admin, a.deleteGroup},
-		{"GET", "/group_memberships", staff, a.listMemberships},
-		{"POST", "/group_memberships", admin, a.createMembership},
-		{"DELETE", "/group_memberships/{membership}", admin, a.deleteMembership},
 		{"GET", "/sotto/dialling", admin, a.showDialling},
 		{"PUT", "/sotto/dialling", admin, a.updateDialling},
 		{"GET", voice + "/calls/live", staff, a.listLiveCalls},
@@ -140,6 +133,45 @@ func (a *API) voices() []route {
 		{"DELETE", calls, admin, a.deleteRecordings},
 		{"GET", calls + "/{recording}", staff, a.playRecording},
 		{"DELETE", calls + "/{recording}", admin, a.deleteRecordingsOfType},
+	}
+}
+
+// teams are groups, who is in them, and what agents know.
+func (a *API) teams() []route {
+	const (
+		group = "/groups/{group}"
+		in    = "/group_memberships"
+		user  = "/users/{id}"
+	)
+	return []route{
+		{"GET", "/groups", staff, a.listGroups},
+		{"POST", "/groups", admin, a.createGroup},
+		{"GET", "/groups/assignable", staff, a.listGroups},
+		{"GET", "/groups/count", staff, a.countGroups},
+		{"GET", group, staff, a.showGroup},
+		{"PUT", group, admin, a.updateGroup},
+		{"DELETE", group, admin, a.deleteGroup},
+		{"GET", group + "/memberships", staff, a.listMembers},
+		{"GET", in, staff, a.listMemberships},
+		{"POST", in, admin, a.createMembership},
+		{"GET", in + "/assignable", staff, a.listMemberships},
+		{"POST", in + "/create_many", admin, a.createManyMemberships},
+		{"DELETE", in + "/destroy_many", admin, a.destroyManyMemberships},
+		{"GET", in + "/{membership}", staff, a.showMembership},
+		{"DELETE", in + "/{membership}", admin, a.deleteMembership},
+		{"GET", user + "/groups", staff, a.listGroupsOf},
+		{"GET", user + in, staff, a.listMembershipsOf},
+		{"PUT", user + in + "/{membership}/make_default", admin, a.makeMembershipDefault},
+
+		{"GET", "/sotto/skills", staff, a.listSkills},
+		{"POST", "/sotto/skills", admin, a.createSkill},
+		{"DELETE", "/sotto/skills/{skill}", admin, a.deleteSkill},
+		{"GET", "/sotto/agents/{agent}/skills", staff, a.listSkillsOf},
+		{"PUT", "/sotto/agents/{agent}/skills/{skill}", admin, a.giveSkill},
+		{"DELETE", "/sotto/agents/{agent}/skills/{skill}", admin, a.takeSkill},
+		{"GET", "/sotto/state_reasons", staff, a.listReasons},
+		{"POST", "/sotto/state_reasons", admin, a.createReason},
+		{"DELETE", "/sotto/state_reasons/{reason}", admin, a.deleteReason},
 	}
 }
 

@@ -62,9 +62,11 @@ func socketPath(cfg desk.Config) string { return filepath.Join(cfg.Data, socketN
 
 func ask(conn net.Conn, args []string, s streams) (err error) {
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	dir, err := os.Getwd()
-	if err != nil {
-		return err
+	dir := s.dir
+	if dir == "" {
+		if dir, err = os.Getwd(); err != nil {
+			return err
+		}
 	}
 	if err := json.NewEncoder(conn).Encode(asked{args, dir}); err != nil {
 		return err

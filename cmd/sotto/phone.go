@@ -20,21 +20,27 @@ type phoneCmd struct {
 	Number   string        `arg:"" optional:"" help:"The number to call; without it the telephone registers and waits for a call."`
 	Server   string        `default:"127.0.0.1:5060" help:"The desk's SIP address."`
 	TCP      bool          `help:"Speak TCP instead of UDP."`
+	TLS      bool          `help:"Speak TLS."`
+	Roots    string        `placeholder:"PEM" help:"Issuers believed with --tls; the system's without it."`
+	Secure   bool          `help:"Encrypt the audio (SRTP) and refuse calls without; say it with --tls."`
 	Listen   string        `default:"127.0.0.1:0" help:"Where this telephone listens."`
-	User     string        `help:"Its user name: for --wait an agent's telephone; for a call the caller's number."`
+	User     string        `help:"Its user name: for --wait an agent's telephone, without it it waits where it listens, as a carrier does; for a call the caller's number."`
 	Password string        `help:"Its password." env:"SOTTO_PHONE_PASSWORD"`
 	Wait     bool          `help:"Register and answer the next call."`
 	Ring     time.Duration `help:"With --wait: how long it rings before it is answered."`
+	Decline  bool          `help:"With --wait: refuse the call instead."`
 	Play     string        `placeholder:"WAV" help:"What it says; a tone of 440 Hz without it."`
 	Record   string        `placeholder:"WAV" help:"Where to write what it hears."`
 	Keys     string        `help:"Keys to press, as 3; with --after."`
 	After    time.Duration `default:"2s" help:"When to press the keys, after the call was answered."`
 	For      time.Duration `name:"for" default:"10s" help:"How long to stay on the line."`
+
+	watch func(leg.Leg, *listener) // gets the call and what is heard of it, when it is answered; nil for nobody
 }
 
 // Do makes one call, or answers one.
 func (c *phoneCmd) Do(ctx context.Context, _ *globals, s streams) (err error) {
-	clip, err := c.clip()
+	clip, err := c.clip(s)
 	if err != nil {
 		return err
 	}
@@ -52,7 +58,8 @@ func (c *phoneCmd) Do(ctx context.Context, _ *globals, s streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	p, err := sip.NewPhone(sip.PhoneConfig{
-		Server: c.Server, TCP: c.TCP, Listen: c.Listen, Username: c.User, Secret: c.Password, Media: engine,
+		Server: c.Server, TCP: c.TCP, TLS: c.TLS, Roots: c.roots(s), Secure: c.Secure,
+		Listen: c.Listen, Username: c.User, Secret: c.Password, Media: engine,
 	})
 	if err != nil {
 		return err
@@ -73,20 +80,26 @@ func (c *phoneCmd) connect(ctx context.Context, p *sip.Phone, s streams) (leg.Le
 		}
 		return p.Call(ctx, c.Number)
 	}
-	if err := p.Register(ctx); err != nil {
-		return nil, err
+	if c.User != "" {
+		if err := p.Register(ctx); err != nil {
+			return nil, err
+		}
+		fmt.Fprint(s.out, "registered, ")
 	}
-	fmt.Fprintln(s.out, "registered, waiting for a call")
+	fmt.Fprintln(s.out, "waiting for a call at", p.Addr())
 	l, err := p.Next(ctx)
 	if err != nil {
 		return nil, err
 	}
 	fmt.Fprintln(s.out, "rings")
+	if c.Decline {
+		l.Hangup(leg.Rejected)
+	}
 	select {
 	case <-time.After(c.Ring):
 		return l, l.Answer(ctx)
 	case <-l.Ended():
-		return l, nil // given up meanwhile
+		return l, nil // declined, or given up meanwhile
 	case <-ctx.Done():
 		return l, ctx.Err()
 	}
@@ -94,9 +107,18 @@ func (c *phoneCmd) connect(ctx context.Context, p *sip.Phone, s streams) (leg.Le
 
 // talk plays, presses and listens until time is up or the other side hangs up.
 func (c *phoneCmd) talk(ctx context.Context, l leg.Leg, clip media.Clip, s streams) error {
-	fmt.Fprintln(s.out, "answered")
+	select {
+	case <-l.Ended():
+		fmt.Fprintf(s.out, "ended: %s, not answered\n", l.Cause())
+		return nil
+	default:
+		fmt.Fprintln(s.out, "answered")
+	}
 	var ear listener
 	untap := l.Media().Tap(&ear)
+	if c.watch != nil {
+		c.watch(l, &ear)
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.For)
 	defer cancel()
 	var work sync.WaitGroup
@@ -125,14 +147,21 @@ func (c *phoneCmd) talk(ctx context.Context, l leg.Leg, clip media.Clip, s strea
 	if c.Record == "" {
 		return nil
 	}
-	return os.WriteFile(c.Record, media.Clip{Mulaw: ear.heard}.WAV(), 0o600)
+	return os.WriteFile(s.absolute(c.Record), media.Clip{Mulaw: ear.heard}.WAV(), 0o600)
 }
 
-func (c *phoneCmd) clip() (media.Clip, error) {
+func (c *phoneCmd) roots(s streams) string {
+	if c.Roots == "" {
+		return ""
+	}
+	return s.absolute(c.Roots)
+}
+
+func (c *phoneCmd) clip(s streams) (media.Clip, error) {
 	if c.Play == "" {
 		return media.Tone(440, 2*time.Second), nil
 	}
-	b, err := os.ReadFile(c.Play)
+	b, err := os.ReadFile(s.absolute(c.Play))
 	if err != nil {
 		return media.Clip{}, sotto.FailCause(sotto.NotFound, "The sound file cannot be read.", err)
 	}

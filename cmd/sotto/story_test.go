@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,27 +22,43 @@ import (
 	"sotto/db/dbtest"
 )
 
-// TestMain lets the scripts in testdata run this very program: `sotto` in a
-// script is a process of its own that runs the real run.
+// TestMain lets the scripts in testdata run this very program: `exec sotto` in
+// a script is a process of its own that runs the real run.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "sotto" {
+		process()
+	}
 	// Stories wait for sound most of the time, so more run than there are
 	// processors. -parallel on the command line wins.
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
-	testscript.Main(leakless{m}, map[string]func(){
-		"sotto": func() {
-			s := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, clock: storyClock(os.Getenv("SOTTO_STORY_CLOCK"))}
-			if file := os.Getenv("TELL"); file != "" { // what a process in the background says, while it runs
-				f, err := os.Create(file)
-				if err != nil {
-					panic(err)
-				}
-				s.out = io.MultiWriter(os.Stdout, f)
-			}
-			os.Exit(run(os.Args[1:], s))
-		},
-	})
+	bin, err := os.MkdirTemp("", "sotto-story")
+	if err != nil {
+		panic(err)
+	}
+	self, err := os.Executable()
+	if err := errors.Join(err, os.Symlink(self, filepath.Join(bin, "sotto")), os.Setenv("PATH", bin+":"+os.Getenv("PATH"))); err != nil {
+		panic(err)
+	}
+	code := leakless{m}.Run()
+	if err := os.RemoveAll(bin); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+// process is the program itself.
+func process() {
+	s := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, clock: storyClock(os.Getenv("SOTTO_STORY_CLOCK"))}
+	if file := os.Getenv("TELL"); file != "" { // what a process in the background says, while it runs
+		f, err := os.Create(file)
+		if err != nil {
+			panic(err)
+		}
+		s.out = io.MultiWriter(os.Stdout, f)
+	}
+	os.Exit(run(os.Args[1:], s))
 }
 
 // leakless fails the run when a goroutine outlives its test.
@@ -118,17 +136,27 @@ func params() testscript.Params {
 			"fill":       fill,
 			"flip":       flip,
 			"freeport":   freePort,
+			"gap":        gap,
 			"get":        get,
 			"grepraw":    grepRaw,
+			"hangup":     hangUp,
+			"hear":       hear,
 			"hears":      hears,
+			"hire":       hire,
 			"maycontact": mayContact,
+			"order":      order,
+			"over":       over,
+			"phone":      phone,
 			"plant":      plant,
+			"press":      press,
 			"ready":      ready,
 			"recipient":  recipient,
 			"rest":       rest,
 			"rtp":        rawSound,
 			"samedata":   sameData,
+			"says":       says,
 			"send":       send,
+			"sotto":      sottoCmd,
 			"tinydisk":   tinyDisk,
 			"tone":       tone,
 			"until":      until,
@@ -144,6 +172,9 @@ var stories atomic.Uint32
 func setup(env *testscript.Env) error {
 	n := stories.Add(1) + uint32(os.Getpid())<<8
 	env.Setenv("HOST", fmt.Sprintf("127.%d.%d.%d", 64+n>>16&63, n>>8&255, n&255))
+	phones := telephones{}
+	env.Values[telephonesKey{}], env.Values[ordersKey{}] = phones, map[string]span{}
+	env.Defer(phones.end)
 	env.Setenv("SOTTO_STORY_CLOCK", filepath.Join(env.WorkDir, "clock"))
 	races := filepath.Join(env.WorkDir, "race")
 	env.Setenv("GORACE", "atexit_sleep_ms=0 log_path="+races)
@@ -207,8 +238,29 @@ func clock(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Rename(file+".new", file))
 }
 
-// here runs one command of sotto inside this process: it is faster than a
-// process, which counts where a script asks again and again.
+// sottoCmd is `sotto` in a script. What works on a desk's data, and the
+// telephone, run inside this process: starting a program with the race detector
+// costs more than most commands do. The rest is a process of its own, and so is
+// everything after `exec`.
+func sottoCmd(ts *testscript.TestScript, neg bool, args []string) {
+	failed := false
+	_, chosen, _ := parse(args, streams{out: io.Discard, err: io.Discard})
+	_, onDesk := chosen.(deskCommand)
+	_, telephone := chosen.(*phoneCmd)
+	if (onDesk || telephone) && !slices.Contains(args, "--data") {
+		failed = here(ts, args, ts.Stdout(), ts.Stderr()) != exitOK
+	} else {
+		failed = ts.Exec("sotto", args...) != nil
+	}
+	if failed != neg {
+		ts.Fatalf("failed: %v, want %v", failed, neg)
+	}
+}
+
+// here runs one command of sotto inside this process, with the story's desk and
+// folder. A process that another story begins in the same moment holds our
+// closed files for as long as it takes to become another program, so a folder
+// that is locked is tried again.
 func here(ts *testscript.TestScript, args []string, out, errs io.Writer) int {
 	front := []string{}
 	if file := ts.Getenv("SOTTO_CONFIG"); file != "" {
@@ -219,8 +271,27 @@ func here(ts *testscript.TestScript, args []string, out, errs io.Writer) int {
 		data = ts.MkAbs("data")
 	}
 	front = append(front, "--data", data)
-	s := streams{in: strings.NewReader(""), out: out, err: errs, clock: storyClock(ts.Getenv("SOTTO_STORY_CLOCK"))}
-	return run(append(front, args...), s)
+	s := streams{
+		in: strings.NewReader(""), out: out, err: errs, clock: storyClock(ts.Getenv("SOTTO_STORY_CLOCK")), dir: ts.MkAbs("."),
+	}
+	g, chosen, code := parse(append(front, args...), s)
+	if chosen == nil {
+		return code
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Second); ; <-tick.C {
+		var err error
+		switch c := chosen.(type) {
+		case deskCommand:
+			err = runOnDesk(context.Background(), g, c, args, s)
+		case command:
+			err = c.Do(context.Background(), g, s)
+		}
+		if sotto.KindOf(err) != sotto.Busy || err == nil || time.Now().After(deadline) {
+			return report(err, errs)
+		}
+	}
 }
 
 // must is here for what has to work; it returns what was printed.

@@ -41,7 +41,8 @@ func sounds() map[line.Category]float64 {
 
 // makeDesk makes a desk with one line, one agent and the agent's telephone:
 // desk [FLAGS OF sotto line add]. It sets HTTP, SIP, SOTTO_CONFIG, SOTTO_DATA,
-// NUMBER, LINE, ADMIN, TOKEN, BASIC, AGENT, EXTENSION and SECRET.
+// NUMBER, LINE, ADMIN, TOKEN, BASIC, AGENT, EXTENSION and SECRET; the
+// agent is hired as AGENT.
 func makeDesk(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg, "desk [FLAGS OF sotto line add]")
 	freePort(ts, false, nil)
@@ -115,6 +116,8 @@ func fillDesk(ts *testscript.TestScript, d *desk.Desk, line []string) (err error
 	ts.Setenv("AGENT", id)
 	ts.Setenv("EXTENSION", user)
 	ts.Setenv("SECRET", secret)
+	ts.Setenv("AGENT_USER", user)
+	ts.Setenv("AGENT_SECRET", secret)
 	return err
 }
 

@@ -153,6 +153,10 @@ SELECT id FROM line WHERE id = $1 AND deleted_at IS NULL;
 -- name: Username
 SELECT id FROM device WHERE username = $1;
 
+-- name: Extension
+SELECT d.person_id FROM device d JOIN person p ON p.id = d.person_id
+WHERE d.username = $1 AND p.role IN ('agent', 'admin') AND p.frozen_at IS NULL AND p.deleted_at IS NULL AND p.suspended_at IS NULL;
+
 -- name: CountDevices
 SELECT COUNT(*) FROM device WHERE person_id = $1;
 

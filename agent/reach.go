@@ -47,3 +47,19 @@ func (aa *Agents) isOpen(id sotto.DeviceID) bool {
 	defer aa.mu.Unlock()
 	return aa.browsers[id] > 0
 }
+
+// Extension returns the agent whose telephone signs in with a user name, which
+// is what colleagues dial to reach the agent inside the desk. NotFound when
+// nobody who works here has it.
+func (aa *Agents) Extension(ctx context.Context, username string) (id sotto.PersonID, err error) {
+	defer sotto.Wrap(&err, "agent.Extension")
+	err = aa.db.Read(ctx, func(tx *db.Tx) error {
+		n, err := db.One(tx, db.Int, aa.q["Extension"], username)
+		if errors.Is(err, db.ErrNone) {
+			return sotto.Fail(sotto.NotFound, "Nobody has this extension.")
+		}
+		id = sotto.PersonID(n)
+		return err
+	})
+	return id, err
+}

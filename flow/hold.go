@@ -21,7 +21,7 @@ func (t *talk) hold() error {
 // resume brings the caller back. Whoever was asked meanwhile, or is rung, is
 // let go.
 func (t *talk) resume() error {
-	if r := t.ringing; r != nil && r.part == call.Consultation {
+	if r := t.ringing; r != nil && (r.part == call.Consultation || r.wish != nil) {
 		r.cancel()
 	}
 	if p := t.asked; p != nil {

@@ -7,6 +7,7 @@ import (
 	"sotto"
 	"sotto/call"
 	"sotto/dial"
+	"sotto/leg"
 	"sotto/recording"
 )
 
@@ -55,6 +56,8 @@ type Command struct {
 	Agent  sotto.PersonID
 	Group  sotto.GroupID
 	Number string // as it was typed
+
+	wish *leg.Transfer // of an agent's telephone that gives the order; nil for none
 }
 
 // rings reports whether a command needs somebody to be rung.
@@ -70,13 +73,23 @@ func (f *Flow) Command(ctx context.Context, actor sotto.Actor, id sotto.CallID, 
 	if t == nil {
 		return sotto.Fail(sotto.NotFound, "There is no such call under way.")
 	}
+	return t.order(ctx, actor, c)
+}
+
+// order asks whether actor may, gets the right to dial where a number outside
+// is meant, and lets the owner obey.
+func (t *talk) order(ctx context.Context, actor sotto.Actor, c Command) (err error) {
+	f := t.j.f
 	if err := t.ask(ctx, func() error { return t.may(actor, c) }); err != nil {
 		return err
 	}
 	var grant dial.Grant
 	if c.Number != "" {
 		path := dial.Transfer
-		if c.Do == Conference {
+		switch {
+		case c.wish != nil:
+			path = dial.Refer
+		case c.Do == Conference:
 			path = dial.Conference
 		}
 		if grant, err = f.Gate.Authorize(ctx, dial.Attempt{By: actor, Path: path, Number: c.Number}); err != nil {

@@ -183,6 +183,7 @@ func (t *talk) add(p *party) {
 			return nil
 		})
 	}
+	t.wishes(p)
 	if most := p.grant.Max(); most > 0 {
 		p.limit = time.AfterFunc(most-p.costing(), func() { t.post(func() { t.timeUp(p) }) })
 	}

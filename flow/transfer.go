@@ -3,6 +3,8 @@ package flow
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 
 	"sotto"
 	"sotto/agent"
@@ -20,6 +22,8 @@ type ringing struct {
 	by     *party
 	watch  call.Watch
 	grant  dial.Grant
+	wish   *leg.Transfer // of the telephone of by, which waits for what comes of it; nil for none
+	cause  leg.Cause     // why nobody answered
 	cancel context.CancelFunc
 }
 
@@ -58,6 +62,9 @@ func (t *talk) transfer(by *party, c Command, grant dial.Grant) error {
 		return sotto.Fail(sotto.Conflict, "Somebody is being asked: transfer to them, or resume first.")
 	case c.Group != 0:
 		t.j.group = c.Group
+		if c.wish != nil {
+			c.wish.Done()
+		}
 		t.remove(by, leg.Released)
 		t.over = errBack
 		return nil
@@ -67,6 +74,10 @@ func (t *talk) transfer(by *party, c Command, grant dial.Grant) error {
 		}
 	}
 	t.move(t.caller(), onHold)
+	if c.wish != nil { // the telephone keeps its call until it is told that it may go
+		t.move(by, onHold)
+		return nil
+	}
 	t.remove(by, leg.Released)
 	return nil
 }
@@ -88,7 +99,7 @@ func (t *talk) ring(by *party, part call.Part, c Command, grant dial.Grant) erro
 	if t.ringing != nil {
 		return sotto.Fail(sotto.Conflict, "Somebody is being rung already.")
 	}
-	r := &ringing{part: part, by: by, grant: grant}
+	r := &ringing{part: part, by: by, grant: grant, wish: c.wish}
 	if grant.ID() != 0 {
 		r.kind = call.ExternalLeg
 		t.begin(r, "ring outside", func(ctx context.Context) error { return t.ringOutside(ctx, r) })
@@ -108,6 +119,9 @@ func (t *talk) begin(r *ringing, step string, f func(context.Context) error) {
 	var ctx context.Context
 	ctx, r.cancel = context.WithTimeout(t.ctx, t.j.f.Times.Offer)
 	t.ringing = r
+	if r.wish != nil {
+		r.wish.Ringing()
+	}
 	t.aside(step, func() error { return f(ctx) })
 }
 
@@ -128,8 +142,9 @@ func (t *talk) whom(ctx context.Context, c Command) (agent.Candidate, error) {
 
 func (t *talk) ringAgent(ctx context.Context, r *ringing, who agent.Candidate) error {
 	defer r.cancel()
-	a, _ := t.j.ringOne(ctx, who, r.part, r.byPerson())
+	a, cause := t.j.ringOne(ctx, who, r.part, r.byPerson())
 	if a == nil {
+		r.cause = cause
 		t.j.f.Agents.Free(who.Person, false)
 		t.post(func() { t.unanswered(r) })
 		return nil
@@ -149,8 +164,9 @@ func (t *talk) ringOutside(ctx context.Context, r *ringing) error {
 	started := t.j.f.Clock()
 	l, err := t.j.dialOut(ctx, r.grant)
 	if err != nil {
+		r.cause = leg.CauseOf(err)
 		t.j.call.AddLeg(call.Leg{
-			Kind: r.kind, Part: r.part, By: r.byPerson(), StartedAt: started, EndedAt: t.j.f.Clock(), Cause: leg.CauseOf(err),
+			Kind: r.kind, Part: r.part, By: r.byPerson(), StartedAt: started, EndedAt: t.j.f.Clock(), Cause: r.cause,
 		})
 		done := t.j.f.Gate.Done(context.Background(), r.grant, 0)
 		t.post(func() { t.unanswered(r) })
@@ -201,6 +217,12 @@ func (t *talk) arrived(r *ringing, p *party) {
 	case call.Consultation:
 		t.asked = p
 	case call.Transfer:
+		if r.wish != nil {
+			r.wish.Done()
+			if slices.Contains(t.parties, r.by) {
+				t.remove(r.by, leg.Released)
+			}
+		}
 		t.give(p)
 	default:
 		t.tapeNew(p)
@@ -215,6 +237,13 @@ func (t *talk) unanswered(r *ringing) {
 	}
 	switch r.part {
 	case call.Transfer:
+		if r.wish != nil {
+			r.wish.Failed(r.cause)
+			if slices.Contains(t.parties, r.by) {
+				t.move(r.by, talking)
+			}
+		}
+		t.move(t.caller(), talking)
 		if len(t.others()) == 0 {
 			t.over = errBack
 		}
@@ -230,4 +259,96 @@ func (t *talk) endConsultation() {
 	if len(t.others()) == 0 && t.over == nil {
 		t.over = errBack
 	}
+}
+
+// wishes takes what an agent's telephone asks for with its transfer key
+// (RFC 3515), as long as it is in the conversation. A leg through a trunk is
+// never listened to, whoever is at its other end.
+func (t *talk) wishes(p *party) {
+	asks, able := p.leg.(leg.Transferor)
+	if !able || p.kind != call.AgentLeg || p.grant.ID() != 0 {
+		return
+	}
+	wishes := asks.Transfers()
+	t.aside("transfer key", func() error {
+		for {
+			select {
+			case w := <-wishes:
+				if err := t.refer(p, w); err != nil {
+					w.Failed(refusal(err))
+					if sotto.KindOf(err) == sotto.Internal {
+						return err
+					}
+				}
+			case <-p.leg.Ended():
+				return nil
+			case <-t.done:
+				return nil
+			}
+		}
+	})
+}
+
+// refer gives the caller to whom the telephone of an agent dialled. The
+// telephone keeps its call until somebody answers. Two calls of one telephone
+// are not joined: an agent has one call at a time, and asks a colleague first
+// with Consult.
+func (t *talk) refer(p *party, w *leg.Transfer) error {
+	if w.With != nil {
+		return sotto.Fail(sotto.Denied, "Two calls of a telephone are not joined: ask the other first, then transfer.")
+	}
+	c, err := t.j.f.dialled(t.ctx, w.Number)
+	if err != nil {
+		return err
+	}
+	c.Do, c.wish = Transfer, w
+	return t.order(t.ctx, sotto.Actor{Person: p.person, Role: sotto.Agent}, c)
+}
+
+// refusal is what a telephone is told when its transfer does not begin.
+func refusal(err error) leg.Cause {
+	switch sotto.KindOf(err) {
+	case sotto.NotFound:
+		return leg.Unreachable
+	case sotto.Conflict:
+		return leg.BusyHere
+	}
+	return leg.Rejected
+}
+
+// dialled reads whom an agent's telephone means: a colleague by the user name
+// of the colleague's telephone (a12345678, or *12345678 on the keys), a group by
+// its id (**4711), the number of a line of the desk, which stands for the agent
+// or the first group it rings, or a number outside.
+func (f *Flow) dialled(ctx context.Context, typed string) (c Command, err error) {
+	ctx = context.WithoutCancel(ctx)
+	if digits, ok := strings.CutPrefix(typed, "**"); ok {
+		id, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil {
+			return c, sotto.Fail(sotto.NotFound, "There is no such group.")
+		}
+		g, err := f.Agents.Group(ctx, sotto.GroupID(id))
+		return Command{Group: g.ID}, err
+	}
+	if digits, ok := strings.CutPrefix(typed, "*"); ok {
+		c.Agent, err = f.Agents.Extension(ctx, "a"+digits)
+		return c, err
+	}
+	if c.Agent, err = f.Agents.Extension(ctx, typed); !isNone(err) {
+		return c, err
+	}
+	l, err := f.Lines.ByNumber(ctx, typed)
+	if isNone(err) {
+		return Command{Number: typed}, nil
+	}
+	if err != nil {
+		return c, err
+	}
+	if c.Agent, err = f.Agents.Direct(ctx, l.ID); err != nil || c.Agent != 0 {
+		return c, err
+	}
+	if len(l.Groups) > 0 {
+		return Command{Group: l.Groups[0]}, nil
+	}
+	return Command{Number: typed}, nil // the gate says why not
 }

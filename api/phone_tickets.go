@@ -30,6 +30,11 @@ func (a *API) createPhoneTicket(w http.ResponseWriter, q *request) error {
 	if err != nil {
 		return err
 	}
+	return a.writePhoneTicket(w, word)
+}
+
+// writePhoneTicket tells a page how to come in.
+func (a *API) writePhoneTicket(w http.ResponseWriter, word string) error {
 	return writeJSON(w, http.StatusCreated, map[string]phoneTicket{"phone_ticket": {
 		Ticket: word, Protocol: webrtc.Protocol, Path: webrtc.Path, ExpiresIn: int(a.c.Pages.TicketLife().Seconds()),
 	}})

@@ -122,6 +122,7 @@ func (a *API) voices() []route {
 		{"GET", voice + "/availabilities/{agent}", staff, a.showAvailability},
 		{"PUT", voice + "/availabilities/{agent}", staff, a.updateAvailability},
 		{"POST", "/sotto/phone/tickets", staff, a.createPhoneTicket},
+		{"POST", "/sotto/phone/visits", anyone, a.createVisit},
 		{"GET", voice + "/stats/current_queue_activity", staff, a.showQueueActivity},
 		{"GET", voice + "/stats/agents_activity", staff, a.showAgentsActivity},
 		{"POST", voice + "/callback_requests", staff, a.createCallback},

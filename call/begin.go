@@ -18,6 +18,9 @@ type Arrival struct {
 	Line    sotto.LineID // 0 when the number is nobody's
 	Locale  string       // the language of a caller we do not know yet
 	InHours bool
+	// Follow is told each time the call has come further or a decision about
+	// recording was taken. It must not wait, nor call the Call. nil is not told.
+	Follow func(s State, consent string)
 }
 
 // who is whose call it is.
@@ -62,8 +65,11 @@ func (cc *Calls) ways(a Arrival) []func(*db.Tx) (who, error) {
 		return []func(*db.Tx) (who, error){nobody}
 	}
 	number, name := clean(a.Caller.Number), clean(a.Caller.Name)
-	if a.Caller.Withheld || number == "" {
+	if a.Caller.Withheld {
 		return []func(*db.Tx) (who, error){cc.stranger("", "")}
+	}
+	if number == "" {
+		return []func(*db.Tx) (who, error){cc.stranger("", name)} // a name alone is nobody's either
 	}
 	known := func(tx *db.Tx) (who, error) {
 		id, key, err := cc.people.Identify(tx, number, name, a.Locale)
@@ -96,7 +102,7 @@ func (cc *Calls) begin(ctx context.Context, a Arrival, identify func(*db.Tx) (wh
 		}
 		c = &Call{
 			ID: sotto.CallID(tx.NewID()), Line: a.Line, Person: w.person, Key: w.key, InHours: a.InHours, StartedAt: tx.Now,
-			caller: leg.Caller{Number: w.number, Name: w.name, Withheld: w.number == ""}, state: Ringing,
+			caller: leg.Caller{Number: w.number, Name: w.name, Withheld: w.number == ""}, state: Ringing, follow: a.Follow,
 		}
 		number, err := cc.seal(c, catalogue.CallFromNumber, w.number)
 		if err != nil {

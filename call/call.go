@@ -109,6 +109,7 @@ type Call struct {
 	Key       sotto.KeyID    // what the caller's side is sealed under; 0 when there is nothing to seal
 	InHours   bool
 	StartedAt time.Time
+	follow    func(State, string) // Arrival.Follow; may be nil
 
 	mu        sync.Mutex // guards what is below
 	caller    leg.Caller // empty for nobody, and once the caller is erased
@@ -203,6 +204,15 @@ func (c *Call) Enter(s State) {
 		return
 	}
 	c.state = s
+	c.tell()
+}
+
+// tell says how far the call is. c.mu is held, so that what is said stays in
+// order.
+func (c *Call) tell() {
+	if c.follow != nil {
+		c.follow(c.state, c.consent)
+	}
 }
 
 // Answered notes that the desk has picked up. It is written with the next
@@ -221,6 +231,7 @@ func (c *Call) Decided(outcome string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.consent = outcome
+	c.tell()
 }
 
 // LeftMessage notes that a voice message was left.

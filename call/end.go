@@ -33,6 +33,7 @@ func (c *Call) connect(agent sotto.PersonID, now time.Time) bool {
 		return false
 	}
 	c.state, c.agent, c.connected = Connected, agent, now
+	c.tell()
 	return true
 }
 

@@ -165,11 +165,16 @@ func (s *Server) openWeb(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	visit, err := home.Visit(d.Lines, d.cfg.Clock)
+	if err != nil {
+		return err
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/", home)
 	mux.Handle("GET "+webrtc.Path, s.pages)
 	mux.Handle("/phone", telephone)
 	mux.Handle("/phone/", telephone)
+	mux.Handle("GET /call/{line}", visit)
 	mux.Handle("/api/", api.New(api.Config{
 		DB: d.DB, Accounts: d.Accounts, People: d.People, Tickets: d.Tickets, Calls: d.Calls, Recordings: d.Recordings,
 		Lines: d.Lines, Menus: d.Menus, Agents: d.Agents, Queue: s.queue, Flow: s.flow, Dials: d.Dials, Audit: d.Audit, Eraser: d.Eraser, Rights: d.Rights, Receipts: d.Receipts,

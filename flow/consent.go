@@ -6,8 +6,10 @@ import (
 
 	"sotto/call"
 	"sotto/db"
+	"sotto/leg"
 	"sotto/leg/media"
 	"sotto/line"
+	"sotto/locales"
 	"sotto/recording"
 )
 
@@ -29,6 +31,10 @@ func (j *journey) ask(ctx context.Context) error {
 		return nil
 	}
 	j.call.Enter(call.Consenting)
+	if t, ok := j.told(); ok {
+		j.takeTick(ctx, t)
+		return nil
+	}
 	s := j.sound(ctx, category)
 	decision, askedAt, err := j.decide(ctx, mode, s)
 	if err != nil {
@@ -176,6 +182,54 @@ func (j *journey) stopRecording(why recording.Reason) error {
 	ctx, cancel := context.WithTimeout(context.Background(), j.f.Times.Finish)
 	defer cancel()
 	return j.recorder.Stop(ctx, why)
+}
+
+// told is what the caller was shown on the page it calls from; ok is false
+// for a caller from no page.
+func (j *journey) told() (t leg.Told, ok bool) {
+	v, ok := j.caller.(leg.Visitor)
+	if !ok {
+		return t, false
+	}
+	return v.Told()
+}
+
+// speaks is the language the caller hears: that of its page, or the line's.
+func (j *journey) speaks() string {
+	if t, ok := j.told(); ok && locales.Speaks(t.Locale) {
+		return t.Locale
+	}
+	return j.line.Locale
+}
+
+// follow shows the caller's page how far the call is; nil for a caller from
+// no page.
+func (j *journey) follow() func(call.State, string) {
+	if _, ok := j.told(); !ok {
+		return nil
+	}
+	return func(s call.State, consent string) { j.show(leg.Progress{State: string(s), Consent: consent}) }
+}
+
+func (j *journey) show(p leg.Progress) {
+	if v, ok := j.caller.(leg.Visitor); ok {
+		v.Show(p)
+	}
+}
+
+// takeTick writes what a visitor decided with the box on the page. Nothing is
+// played: it was read. Words that are not the line's any more are no consent.
+func (j *journey) takeTick(ctx context.Context, t leg.Told) {
+	mode := recording.Mode(j.line.Consent)
+	words := j.f.Lines.Words(j.line.Consent, t.Locale)
+	d := recording.DecideTick(mode, t.Ticked)
+	if t.Mode != string(mode) || t.SHA256 != words.SHA256 {
+		d = recording.Decision{Outcome: recording.Refused, Evidence: recording.WithoutTick}
+	}
+	j.noteConsent(ctx, recording.Consent{
+		Call: j.call.ID, Purpose: recording.Call, Mode: mode, Outcome: d.Outcome, Evidence: d.Evidence,
+		Notice: t.Notice, Locale: t.Locale, NoticeHash: t.SHA256, AskedAt: t.At, DecidedAt: t.At,
+	}, d.Record)
 }
 
 // drain forgets the keys that were pressed before they could mean anything.

@@ -29,7 +29,7 @@ func (f *Flow) Inbound(ctx context.Context, l leg.Leg) (err error) {
 	if err != nil {
 		return j.refuse(ctx, err)
 	}
-	j.locale = j.line.Locale
+	j.locale = j.speaks()
 	to := route.Follow(j.line, f.Clock())                       // 2. its hours → a destination
 	if err := j.begin(ctx, j.line.ID, to.InHours); err != nil { // 3. it rings: a call exists from here on, and perhaps we know who
 		return err

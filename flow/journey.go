@@ -65,7 +65,7 @@ func endsWith(ctx context.Context, l leg.Leg) (_ context.Context, release func()
 // rang is a call, also when the caller has gone meanwhile.
 func (j *journey) begin(ctx context.Context, l sotto.LineID, inHours bool) (err error) {
 	j.call, err = j.f.Calls.Begin(context.WithoutCancel(ctx), call.Arrival{
-		Caller: j.caller.Caller(), Line: l, Locale: j.line.Locale, InHours: inHours,
+		Caller: j.caller.Caller(), Line: l, Locale: j.line.Locale, InHours: inHours, Follow: j.follow(),
 	})
 	if err == nil {
 		j.f.Metrics.Legs.Add(1)
@@ -132,6 +132,7 @@ func (j *journey) end(err error) error {
 	} else if cause == leg.Shutdown || errors.Is(err, context.Canceled) {
 		why = call.Shutdown
 	}
+	j.show(leg.Progress{State: string(call.Ended), Reason: string(why)})
 	hangup(j.caller, why.Cause())
 	if j.call == nil {
 		return worth(why, err)

@@ -20,6 +20,7 @@ type conversation struct {
 	person  sotto.PersonID
 	key     sotto.KeyID
 	number  string
+	name    string // what a visitor of a web line says its name is
 	agent   sotto.PersonID
 	ticket  sotto.TicketID
 	why     call.Reason
@@ -59,7 +60,7 @@ func (j *journey) conversation(why call.Reason, now time.Time) conversation {
 	defer j.mu.Unlock()
 	return conversation{
 		locale: chosen,
-		line:   j.line, call: j.call.ID, person: j.call.Person, key: j.call.Key, number: j.call.Caller().Number,
+		line:   j.line, call: j.call.ID, person: j.call.Person, key: j.call.Key, number: j.call.Caller().Number, name: j.call.Caller().Name,
 		agent: s.Agent, ticket: s.Ticket, why: why, message: s.Voicemail, consent: j.asked.Outcome, heard: j.recorder != nil,
 		started: s.StartedAt, answered: s.AnsweredAt, connected: s.ConnectedAt, ended: now,
 	}
@@ -68,7 +69,7 @@ func (j *journey) conversation(why call.Reason, now time.Time) conversation {
 // caseOfRecord is the case of a call that a stop without warning cut off.
 func caseOfRecord(l line.Line, r call.Record) conversation {
 	return conversation{
-		line: l, call: r.ID, person: r.Person, key: r.Key, number: r.Number, agent: r.Agent, ticket: r.Ticket,
+		line: l, call: r.ID, person: r.Person, key: r.Key, number: r.Number, name: r.Name, agent: r.Agent, ticket: r.Ticket,
 		why: r.Reason, message: r.Voicemail, consent: recording.Outcome(r.Consent), heard: r.Consent == string(recording.Granted),
 		started: r.StartedAt, answered: r.AnsweredAt, connected: r.ConnectedAt, ended: r.EndedAt,
 	}
@@ -134,13 +135,16 @@ func (f *Flow) open(tx *db.Tx, c conversation) (sotto.TicketID, error) {
 	return t.ID, f.Calls.SetTicket(tx, c.call, t.ID)
 }
 
-// say is a text in the line's language. A text that names the caller has a
-// form of its own for one who is nobody.
+// say is a text in the line's language. A text that names the caller has
+// forms of its own for one who is nobody and for one who called from a page.
 func (f *Flow) say(c conversation, key string, fill ...string) string {
-	if withheld := key + ".withheld"; c.number == "" && f.words.Has(c.line.Locale, withheld) {
+	if page := key + ".page"; c.fromPage() && f.words.Has(c.line.Locale, page) {
+		key = page
+	}
+	if withheld := key + ".withheld"; c.caller() == "" && f.words.Has(c.line.Locale, withheld) {
 		key = withheld
 	}
-	return f.words.Text(c.line.Locale, key, append(fill, "caller", c.number)...)
+	return f.words.Text(c.line.Locale, key, append(fill, "caller", c.caller())...)
 }
 
 // body tells who called, when, how long, how it ended, and what was recorded.
@@ -191,4 +195,16 @@ func clockTime(t time.Time, zone string) string {
 func length(d time.Duration) string {
 	s := int(max(d, 0).Round(time.Second) / time.Second)
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+// fromPage reports whether a case is about a call from a web page.
+func (c conversation) fromPage() bool { return c.line.Kind == line.Digital }
+
+// caller is what a case calls who called: the number, or the name a visitor
+// gave; "" for nobody.
+func (c conversation) caller() string {
+	if c.fromPage() {
+		return c.name
+	}
+	return c.number
 }

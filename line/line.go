@@ -21,6 +21,7 @@ import (
 	"sotto/blob"
 	"sotto/catalogue"
 	"sotto/db"
+	"sotto/locales"
 )
 
 //go:embed line.sql
@@ -44,19 +45,25 @@ type Lines struct {
 	q      db.Queries
 	region string
 	sounds defaults
+	words  *locales.Texts
 
 	mu    sync.Mutex
 	cache map[int64]Sound // uploaded sounds by greeting; they never change. Guarded by mu.
 }
 
 // New uses region (ISO 3166, as "FR") to read numbers written without a
-// country code. It fails only when the binary was built from a broken sound.
+// country code. It fails only when the binary was built from a
+// broken sound or text.
 func New(d *db.DB, blobs *blob.Store, log *audit.Log, region string) (*Lines, error) {
 	sounds, err := loadDefaults()
 	if err != nil {
 		return nil, err
 	}
-	return &Lines{db: d, blobs: blobs, audit: log, q: db.Parse(statements), region: region, sounds: sounds, cache: map[int64]Sound{}}, nil
+	words, err := locales.Load()
+	if err != nil {
+		return nil, err
+	}
+	return &Lines{db: d, blobs: blobs, audit: log, q: db.Parse(statements), region: region, sounds: sounds, words: words, cache: map[int64]Sound{}}, nil
 }
 
 // Create adds a line. A number that another line has is a Conflict.

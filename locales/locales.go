@@ -28,6 +28,14 @@ func Languages() []string { return []string{"en", "fr"} }
 // Speaks reports whether the desk speaks locale.
 func Speaks(locale string) bool { return slices.Contains(Languages(), locale) }
 
+// Spoken returns locale if the desk speaks it, and the default otherwise.
+func Spoken(locale string) string {
+	if Speaks(locale) {
+		return locale
+	}
+	return Default
+}
+
 // Texts are the words in every language. They never change, so all methods
 // may be called from any goroutine.
 type Texts struct{ by map[string]map[string]string }

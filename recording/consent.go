@@ -38,9 +38,11 @@ type Evidence string
 
 // The evidence.
 const (
-	ByKey      Evidence = "key-3"
-	WithoutKey Evidence = "no-key" // the notice ended and key 3 was not pressed
-	ByRule     Evidence = "rule"
+	ByKey       Evidence = "key-3"
+	WithoutKey  Evidence = "no-key" // the notice ended and key 3 was not pressed
+	ByRule      Evidence = "rule"
+	ByTick      Evidence = "tick"    // the box on the page was ticked
+	WithoutTick Evidence = "no-tick" // it was not
 )
 
 // consentKey is the key the notice asks for.
@@ -78,6 +80,23 @@ func Decide(mode Mode, key media.Digit, ended bool) Decision {
 	return Decision{false, NotAsked, ByRule}
 }
 
+// DecideTick applies mode to the box on a page: it says yes where the line
+// asks first, and no where it records unless told otherwise. A box is never
+// ticked beforehand (GDPR 4(11), CJEU C-673/17).
+func DecideTick(mode Mode, ticked bool) Decision {
+	d := Decide(mode, 0, true)
+	if ticked {
+		d = Decide(mode, consentKey, true)
+	}
+	switch d.Evidence {
+	case ByKey:
+		d.Evidence = ByTick
+	case WithoutKey:
+		d.Evidence = WithoutTick
+	}
+	return d
+}
+
 // Consent is one time a caller was told about recording and decided: what
 // GDPR 7(1) asks to be able to show.
 type Consent struct {
@@ -106,8 +125,8 @@ func (c Consent) check() error {
 		return sotto.FailField("mode", "The mode of a consent is always, opt-in, opt-out or never.")
 	case !slices.Contains([]Outcome{Granted, Refused, Withdrawn, NotAsked}, c.Outcome):
 		return sotto.FailField("outcome", "The outcome of a consent is granted, refused, withdrawn or not-asked.")
-	case !slices.Contains([]Evidence{ByKey, WithoutKey, ByRule}, c.Evidence):
-		return sotto.FailField("evidence", "The evidence of a consent is key-3, no-key or rule.")
+	case !slices.Contains([]Evidence{ByKey, WithoutKey, ByRule, ByTick, WithoutTick}, c.Evidence):
+		return sotto.FailField("evidence", "The evidence of a consent is key-3, no-key, tick, no-tick or rule.")
 	case len(c.Notice) > 64 || len(c.Locale) > 16:
 		return sotto.FailField("notice", "The notice and its language are named by a word.")
 	case c.AskedAt.IsZero() || c.DecidedAt.IsZero():

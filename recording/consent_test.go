@@ -52,6 +52,27 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+func TestDecideTick(t *testing.T) {
+	for _, tt := range []struct {
+		mode   recording.Mode
+		ticked bool
+		want   recording.Decision
+	}{
+		{recording.Always, false, recording.Decision{Record: true, Outcome: recording.NotAsked, Evidence: recording.ByRule}},
+		{recording.Always, true, recording.Decision{Record: true, Outcome: recording.NotAsked, Evidence: recording.ByRule}},
+		{recording.OptIn, true, recording.Decision{Record: true, Outcome: recording.Granted, Evidence: recording.ByTick}},
+		{recording.OptIn, false, recording.Decision{Outcome: recording.Refused, Evidence: recording.WithoutTick}},
+		{recording.OptOut, true, recording.Decision{Outcome: recording.Refused, Evidence: recording.ByTick}},
+		{recording.OptOut, false, recording.Decision{Record: true, Outcome: recording.Granted, Evidence: recording.WithoutTick}},
+		{recording.Never, true, recording.Decision{Outcome: recording.NotAsked, Evidence: recording.ByRule}},
+		{"sometimes", true, recording.Decision{Outcome: recording.NotAsked, Evidence: recording.ByRule}},
+	} {
+		if got := recording.DecideTick(tt.mode, tt.ticked); got != tt.want {
+			t.Errorf("DecideTick(%s, %v) = %+v, want %+v", tt.mode, tt.ticked, got, tt.want)
+		}
+	}
+}
+
 // TestNothingIsWrittenWithoutConsent goes through every mode, outcome and
 // evidence: Start lets in what Decide lets in and nothing else.
 func TestNothingIsWrittenWithoutConsent(t *testing.T) {

@@ -34,7 +34,8 @@ func (p phonePage) States() map[string]string {
 	return all
 }
 
-// Phone returns the page where agents take calls, its script and its style.
+// Phone returns the page where agents take calls, and the scripts and the
+// style of that page and of Visit's.
 // The page talks to the API and to the WebSocket of package leg/webrtc; it
 // needs a script, and nothing from elsewhere.
 func (s *Site) Phone() (http.Handler, error) {
@@ -53,7 +54,8 @@ func (s *Site) Phone() (http.Handler, error) {
 			s.log.Debug("a page was not read to its end", "err", err)
 		}
 	})
-	for name, kind := range map[string]string{"phone.js": "text/javascript; charset=utf-8", "phone.css": "text/css; charset=utf-8"} {
+	const script = "text/javascript; charset=utf-8"
+	for name, kind := range map[string]string{"phone.js": script, "visit.js": script, "wire.js": script, "phone.css": "text/css; charset=utf-8"} {
 		b, err := phoneFiles.ReadFile("phone/" + name)
 		if err != nil {
 			return nil, err
@@ -74,7 +76,7 @@ func phoneHeaders(h http.Header, kind string) {
 	h.Set("Permissions-Policy", "microphone=(self), camera=(), geolocation=()")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin") // so that our own requests say where they come from
 }
 
 // phoneIn picks the language as the home page does.

@@ -20,7 +20,7 @@ func TestTelephoneHasItsWordsAndNothingFromElsewhere(t *testing.T) {
 	}
 	for _, test := range []struct{ path, want string }{
 		{"/phone?lang=fr", `lang="fr"`}, {"/phone?lang=fr", "Prendre les appels ici"}, {"/phone", "Take calls here"},
-		{"/phone", `role="status" aria-live="polite"`}, {"/phone/phone.js", "RTCPeerConnection"}, {"/phone/phone.css", ":focus-visible"},
+		{"/phone", `role="status" aria-live="polite"`}, {"/phone/phone.js", "./wire.js"}, {"/phone/wire.js", "RTCPeerConnection"}, {"/phone/visit.js", "./wire.js"}, {"/phone/phone.css", ":focus-visible"},
 	} {
 		w := httptest.NewRecorder()
 		phone.ServeHTTP(w, httptest.NewRequest("GET", test.path, nil))

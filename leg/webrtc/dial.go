@@ -68,18 +68,18 @@ func (e *Endpoint) ring(t Target) (*Leg, error) {
 }
 
 // call begins a visitor's call, or lets it begin when the audio has a way.
-func (s *session) call(m Call) {
+func (s *session) call() {
 	s.e.mu.Lock()
 	defer s.e.mu.Unlock()
 	if s.peer != nil && !s.peer.up && !s.ready() && s.pass.Line != "" {
-		s.calls = &m // the page may know a moment before us that there is a way
+		s.calls = true // the page may know a moment before us that there is a way
 		return
 	}
-	s.begins(m)
+	s.begins()
 }
 
 // begins begins a visitor's call. e.mu is held.
-func (s *session) begins(m Call) {
+func (s *session) begins() {
 	e := s.e
 	switch {
 	case s.pass.Line == "" || e.cfg.Accept == nil || e.closed || s.over:
@@ -97,8 +97,8 @@ func (s *session) begins(m Call) {
 		s.send(Problem{Code: "busy"})
 		return
 	}
-	l.dialled, l.consent = s.pass.Line, m.Consent
-	l.caller = leg.Caller{Withheld: true} // a visitor is nobody, every time
+	l.dialled, l.told = s.pass.Line, s.pass.Told
+	l.caller = leg.Caller{Name: s.pass.Name, Withheld: s.pass.Name == ""} // a visitor is nobody, every time
 	l.carry(s.peer)
 	s.visitor = l
 	e.work.Go(func() {

@@ -235,7 +235,7 @@ func TestVisitorCallsItsLineAndNoOther(t *testing.T) {
 	})
 	from := netip.MustParseAddr("192.0.2.7")
 	visit := func() *webrtctest.Page {
-		return webrtctest.Open(t, webrtctest.Config{URL: d.web.URL, Ticket: d.ticket(webrtc.Pass{Line: "+33199000001", From: from})})
+		return webrtctest.Open(t, webrtctest.Config{URL: d.web.URL, Ticket: d.ticket(webrtc.Pass{Line: "+33199000001", From: from, Name: "Camille Exemple", Told: leg.Told{Locale: "fr", Ticked: true}})})
 	}
 	page := visit()
 	page.Say("accept", webrtc.Accept{Leg: 1})
@@ -244,13 +244,18 @@ func TestVisitorCallsItsLineAndNoOther(t *testing.T) {
 		t.Errorf("a visitor accepts a call: %+v", p)
 	}
 	page.Hum(700)
-	page.Say("call", webrtc.Call{Consent: true})
+	page.Say("call", webrtc.Call{})
 	l := <-legs
-	if c := l.Caller(); !c.Withheld || c.Number != "" || c.Name != "" || l.Dialled() != "+33199000001" {
+	if c := l.Caller(); c.Number != "" || c.Name != "Camille Exemple" || l.Dialled() != "+33199000001" {
 		t.Errorf("the visitor is %+v and called %q", c, l.Dialled())
 	}
-	if !l.(*webrtc.Leg).Consented() {
-		t.Error("the tick in the box was lost")
+	if told, ok := l.(leg.Visitor).Told(); !ok || !told.Ticked || told.Locale != "fr" {
+		t.Errorf("what the visitor was shown and ticked was lost: %+v", told)
+	}
+	l.(leg.Visitor).Show(leg.Progress{State: "queued", Consent: "granted"})
+	var shown webrtc.Progress
+	if page.Wait("progress", &shown); shown.State != "queued" || shown.Consent != "granted" {
+		t.Errorf("the page shows %+v", shown)
 	}
 	if err := l.Ring(t.Context()); err != nil {
 		t.Error(err)
@@ -272,9 +277,6 @@ func TestVisitorCallsItsLineAndNoOther(t *testing.T) {
 	page = visit() // and one whose machine is switched off
 	page.Say("call", webrtc.Call{})
 	l = <-legs
-	if l.(*webrtc.Leg).Consented() {
-		t.Error("no tick is taken for one")
-	}
 	if err := l.Answer(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"sotto/leg/media"
 )
 
-// Leg is one call in a browser: a leg.Leg and a leg.Absent.
+// Leg is one call in a browser: a leg.Absent and, of a visitor, a leg.Visitor.
 type Leg struct {
 	e       *Endpoint
 	id      int64
@@ -19,7 +19,7 @@ type Leg struct {
 	device  sotto.DeviceID // 0 for a visitor
 	caller  leg.Caller
 	dialled string
-	consent bool
+	told    leg.Told
 	ctx     context.Context // of Config.Accept; ends with the leg
 	cancel  context.CancelFunc
 
@@ -71,15 +71,23 @@ func (l *Leg) Send(packet []byte) error {
 	return p.ear.send(packet)
 }
 
-// Caller is whom an agent's page shows; of a visitor nothing is known.
+// Caller is whom an agent's page shows; of a visitor nothing is known but the
+// name it may have given.
 func (l *Leg) Caller() leg.Caller { return l.caller }
 
 // Dialled is the number of the line that a visitor called; "" for an agent.
 func (l *Leg) Dialled() string { return l.dialled }
 
-// Consented reports whether a visitor ticked the box beside the words about
-// recording before the call.
-func (l *Leg) Consented() bool { return l.consent }
+// Told is what a visitor was shown about recording before the call, and its
+// answer (leg.Visitor). ok is false for an agent.
+func (l *Leg) Told() (t leg.Told, ok bool) { return l.told, l.device == 0 }
+
+// Show tells a visitor's page how far the call has come (leg.Visitor).
+func (l *Leg) Show(p leg.Progress) {
+	if l.device == 0 {
+		l.tell(Progress{Leg: l.id, State: p.State, Consent: p.Consent, Reason: p.Reason})
+	}
+}
 
 // Media is the party's audio. A page that is reloaded takes it over.
 func (l *Leg) Media() *media.Port { return l.port }

@@ -56,11 +56,9 @@ type Digits struct {
 	Digits string `json:"digits"`
 }
 
-// Call is a visitor's: it calls the line of the visitor's ticket. Consent is
-// the tick in the box beside the words about recording.
-type Call struct {
-	Consent bool `json:"consent"`
-}
+// Call is a visitor's: it calls the line of the visitor's ticket, which also
+// says what the visitor decided about recording.
+type Call struct{}
 
 // Ready is the first message to a page. Call is the call under way, which the
 // page goes on with after a reload.
@@ -93,6 +91,15 @@ type Ring struct {
 // Talking says that the audio of the call flows from now on.
 type Talking struct {
 	Leg int64 `json:"leg"`
+}
+
+// Progress tells a visitor how far the call has come, in the words of
+// packages call and recording.
+type Progress struct {
+	Leg     int64  `json:"leg"`
+	State   string `json:"state"`
+	Consent string `json:"consent,omitempty"`
+	Reason  string `json:"reason,omitempty"`
 }
 
 // Held says whether the other party of the call is on hold.
@@ -181,6 +188,8 @@ func encode(m any) []byte {
 		name = "ring"
 	case Talking:
 		name = "talking"
+	case Progress:
+		name = "progress"
 	case Held:
 		name = "held"
 	case Muted:

@@ -52,7 +52,7 @@ type session struct {
 	peer    *peer // the newest; nil before the first offer
 	visitor *Leg  // a visitor's call
 	accepts *Leg  // accepted, and begins when the audio has a way
-	calls   *Call // a visitor's call that begins then
+	calls   bool  // a visitor's call begins then
 	over    bool
 }
 
@@ -318,7 +318,7 @@ func (s *session) heed(m any) {
 	case Offer:
 		s.offered(m)
 	case Call:
-		s.call(m)
+		s.call()
 	case Accept:
 		if l := s.leg(m.Leg); l != nil {
 			s.accept(l)
@@ -452,10 +452,9 @@ func (s *session) changed(p *peer, _ pion.PeerConnectionState) {
 	}
 	p.up = up
 	d := e.devices[s.pass.Device]
-	if up && s.calls != nil {
-		m := *s.calls
-		s.calls = nil
-		s.begins(m)
+	if up && s.calls {
+		s.calls = false
+		s.begins()
 	}
 	if s.pass.Line != "" || d == nil || d.session != s {
 		return

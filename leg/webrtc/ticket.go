@@ -9,6 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"sotto"
+	"sotto/leg"
 )
 
 // maxTickets bounds the tickets that nobody has used yet.
@@ -29,6 +30,10 @@ type Pass struct {
 	Line string
 	// From is a visitor's address, for the limits. It is kept in memory only.
 	From netip.Addr
+	// Name is what a visitor says its name is; "" for none.
+	Name string
+	// Told is what a visitor was shown about recording, and answered.
+	Told leg.Told
 }
 
 // tickets are those not used yet, by their SHA-256. Endpoint.mu guards them.

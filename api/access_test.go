@@ -38,7 +38,7 @@ func newMatrix(t *testing.T) *matrix {
 	for name, id := range own {
 		m.foreign[name] = id
 	}
-	for _, child := range []string{"identity", "comment", "recording", "export", "attachment", "holiday"} {
+	for _, child := range []string{"identity", "comment", "recording", "export", "attachment", "holiday", "device"} {
 		m.foreign[child] = other[child]
 	}
 	m.random = map[string]string{}
@@ -77,12 +77,18 @@ func (m *matrix) thing(number, word string, l sotto.LineID) map[string]string {
 	must(m.t, err)
 	group := m.ask(m.admin, "POST", "/groups", `{"group":{"name":"Team"}}`).is(201).id("group.id")
 	member := m.staff("Ada Member", word+"@member.example", sotto.Agent)
+	owner := m.agent.id
+	if word != "own" {
+		owner = member.id
+	}
+	phone := m.ask(m.admin, "POST", fmt.Sprintf("/sotto/agents/%d/devices", owner), `{"device":{"kind":"forward","phone_number":"+33199001234"}}`).is(201)
 	in := m.ask(m.admin, "POST", "/group_memberships", fmt.Sprintf(`{"group_membership":{"user_id":%d,"group_id":%s}}`, member.id, group)).is(201)
 	tree := m.ask(m.admin, "POST", ivrPath, `{"ivr":{"name":"Menus","menus":[{"name":"First","default":true,"routes":[{"keypress":"1","action":"voicemail"}]}]}}`).is(201)
 	return map[string]string{
 		"skill":  m.ask(m.admin, "POST", "/sotto/skills", `{"skill":{"name":"French"}}`).is(201).id("skill.id"),
 		"reason": m.ask(m.admin, "POST", "/sotto/state_reasons", `{"reason":{"name":"Lunch","agent_state":"away"}}`).is(201).id("reason.id"),
 		"ivr":    tree.id("ivr.id"), "menu": tree.id("ivr.menus.0.id"), "route": tree.id("ivr.menus.0.routes.0.id"),
+		"device": phone.id("device.id"),
 		"group": group, "membership": in.id("group_membership.id"),
 		"greeting": fmt.Sprint(made.ID), "category": "1",
 		"schedule": schedule, "holiday": holiday.id("holiday.id"),
@@ -134,6 +140,10 @@ func bodies(r route, ids map[string]string) string {
 		return `{"ivr_menu":{"name":"New"}}`
 	case strings.HasPrefix(r.path, ivrPath):
 		return `{"ivr":{"name":"New"}}`
+	case strings.HasSuffix(r.path, "/devices"):
+		return `{"device":{"kind":"forward","phone_number":"+33199001234"}}`
+	case strings.Contains(r.path, "/devices/"):
+		return `{"device":{"rung":true}}`
 	case strings.HasPrefix(r.path, "/groups"):
 		return `{"group":{"name":"New"}}`
 	case strings.HasSuffix(r.path, "create_many"):

@@ -15,6 +15,7 @@ type agentCmd struct {
 	Device  agentDeviceCmd  `cmd:"" help:"Give an agent a telephone; prints its user name and password once."`
 	Forward agentForwardCmd `cmd:"" help:"Ring an agent at a number outside too."`
 	Who     agentWhoCmd     `cmd:"" help:"List an agent's telephones."`
+	Drop    agentDropCmd    `cmd:"" help:"Take a telephone or a number outside away from an agent."`
 	Groups  agentGroupsCmd  `cmd:"" help:"List the groups and who is in them."`
 	Group   agentGroupCmd   `cmd:"" help:"Add a group; prints its id."`
 	Enter   agentEnterCmd   `cmd:"" help:"Put an agent into a group; prints the membership's id."`
@@ -100,6 +101,15 @@ func (c *agentWhoCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error
 		fmt.Fprintf(s.out, "%d %s\n", dev.ID, name)
 	}
 	return err
+}
+
+type agentDropCmd struct {
+	Device sotto.DeviceID `arg:"" help:"The device's id, as who lists it."`
+}
+
+// DoDesk takes the device away.
+func (c *agentDropCmd) DoDesk(ctx context.Context, d *desk.Desk, _ streams) error {
+	return d.Agents.RemoveDevice(ctx, sotto.Operator(), c.Device)
 }
 
 type agentGroupsCmd struct{}

@@ -26,6 +26,14 @@ type recordingJSON struct {
 	URL       *string `json:"recording_url"`
 	DeletedAt *string `json:"deleted_at"`
 	DeletedBy *int64  `json:"deleted_by_id"`
+	// Pauses are the stretches that were kept out of it.
+	Pauses []pauseJSON `json:"pauses"`
+}
+
+type pauseJSON struct {
+	UserID    *int64  `json:"user_id"`
+	StartedAt *string `json:"started_at"`
+	EndedAt   *string `json:"ended_at"`
 }
 
 type recordingsBody struct {
@@ -62,7 +70,10 @@ func (a *API) listRecordings(w http.ResponseWriter, q *request) error {
 		one := recordingJSON{
 			ID: int64(r.ID), CallID: int64(r.Call), TicketID: orNull(r.Ticket), LineID: orNull(r.Line), Type: string(r.Kind),
 			State: string(r.State), Reason: wordOrNull(string(r.Reason)), StartedAt: stamp(r.StartedAt), EndedAt: stamp(r.EndedAt),
-			Duration: int64(r.Duration.Seconds()), DeletedAt: stamp(r.DeletedAt), DeletedBy: orNull(r.DeletedBy),
+			Duration: int64(r.Duration.Seconds()), DeletedAt: stamp(r.DeletedAt), DeletedBy: orNull(r.DeletedBy), Pauses: []pauseJSON{},
+		}
+		for _, p := range r.Pauses {
+			one.Pauses = append(one.Pauses, pauseJSON{orNull(p.By), stamp(p.StartedAt), stamp(p.EndedAt)})
 		}
 		if r.State == recording.Durable {
 			one.URL = q.recordingURL(r)

@@ -55,6 +55,21 @@ func recordings() []Table {
 			Indexes: []string{"track_recording", "track_agent"},
 		},
 		{
+			Name: "pause", Owner: "recording", What: "one row for each stretch that was kept out of a recording: it is silent there", Parent: "recording_id→recording",
+			Edges: []Edge{
+				{Name: "caller", Path: "pause.recording_id→recording.call_id→call.person_id", As: Caller, Fate: RowGoes},
+				{Name: "by", Path: "pause.by_id", As: Staff, Fate: RowStays},
+			},
+			Columns: []Column{
+				fact("id", "primary key", "pauses[].id"),
+				fact("recording_id", "which recording", "pauses[].recording_id"),
+				{Name: "by_id", Form: Plain, Whose: []string{"caller", "by"}, Why: "who paused it; NULL for the operator", Basis: Contract, Keep: WithLine, Export: "pauses[].by_id", Correct: Fact, Erase: Pseudonym},
+				fact("started_at", "when it was paused", "pauses[].started_at"),
+				fact("ended_at", "when it went on", "pauses[].ended_at"),
+			},
+			Indexes: []string{"pause_recording", "pause_by"},
+		},
+		{
 			Name: "statement", Owner: "recording", What: "one row for each statement a person bound to a recording, since sound is not edited", Parent: "recording_id→recording",
 			Edges: []Edge{{Name: "caller", Path: "statement.recording_id→recording.call_id→call.person_id", As: Caller, Fate: RowGoes}},
 			Columns: []Column{

@@ -168,6 +168,9 @@ func (j *journey) record(ctx context.Context, kind recording.Kind, voices func(*
 	if j.hushed {
 		r.Pause()
 	}
+	for id, on := range j.muted {
+		r.Mute(id, on)
+	}
 	return voices(r)
 }
 

@@ -36,10 +36,23 @@ func (t *talk) resume() error {
 func (t *talk) mute(p *party, on bool) {
 	p.muted = on
 	t.j.mu.Lock()
-	r := t.j.recorder
-	t.j.mu.Unlock()
-	if r != nil {
+	defer t.j.mu.Unlock()
+	if t.j.muted == nil {
+		t.j.muted = map[sotto.PersonID]bool{}
+	}
+	t.j.muted[p.person] = on
+	if r := t.j.recorder; r != nil {
 		r.Mute(p.person, on)
+	}
+}
+
+// unmute lets an agent who comes in again be heard.
+func (t *talk) unmute(p *party) {
+	t.j.mu.Lock()
+	was := t.j.muted[p.person]
+	t.j.mu.Unlock()
+	if was {
+		t.mute(p, false)
 	}
 }
 

@@ -33,8 +33,9 @@ type journey struct {
 
 	mu       sync.Mutex // guards what is below
 	asked    asked
-	recorder *recording.Recorder // the last one started; nil for none
-	hushed   bool                // it is paused
+	recorder *recording.Recorder     // the last one started; nil for none
+	hushed   bool                    // it is paused
+	muted    map[sotto.PersonID]bool // agents nobody hears; nil for none
 
 	grant       dial.Grant    // of a call the desk made
 	place       *queue.Place  // in the queue, or the last one there; nil for none

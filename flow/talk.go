@@ -34,7 +34,10 @@ type talk struct {
 	paused  bool     // an agent paused the recording
 	taped   bool     // the recorder is not paused, as far as we told it
 	since   time.Time
+	noted   func() // waits until the last end of a pause is written
 	over    error
+
+	pauseRow int64 // of the last pause; whoever writes its ends has it, one after the other
 }
 
 // place is where a party is in a conversation.
@@ -82,6 +85,7 @@ var errBack = errors.New("flow: the caller goes back to the queue")
 func (j *journey) talk(ctx context.Context, a *picked) (err error) {
 	t := &talk{
 		j: j, ctx: ctx, mix: j.f.Media.NewMix(), mail: make(chan func(), 16), done: make(chan struct{}), taped: true, since: j.f.Clock(),
+		noted: func() {},
 	}
 	t.add(&party{leg: j.caller, kind: call.CallerLeg, started: j.call.StartedAt, answered: j.answered, grant: j.grant})
 	agent := &party{
@@ -173,6 +177,7 @@ func (t *talk) agents() []*party {
 func (t *talk) add(p *party) {
 	p.place, p.moved = talking, t.j.f.Clock()
 	t.parties = append(t.parties, p)
+	t.unmute(p)
 	if p.kind != call.CallerLeg {
 		t.aside("watch", func() error {
 			select {
@@ -407,7 +412,10 @@ func (t *talk) end() {
 	if t.ringing != nil {
 		t.ringing.cancel()
 	}
-	t.paused = false
+	if t.paused {
+		t.setPaused(false)
+		t.notePause(sotto.Desk(), "")
+	}
 	for _, p := range slices.Backward(slices.Clone(t.parties)) {
 		if p.kind == call.CallerLeg || slices.Contains(t.parties, p) {
 			t.remove(p, cause)

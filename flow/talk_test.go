@@ -296,9 +296,102 @@ func TestPauseLeavesSilenceInTheRecordingExactlyThere(t *testing.T) {
 			t.Errorf("voice %d: %d ms of silence for a pause of %v", i, quiet*20, r.Paused)
 		}
 	}
+	pauses := all[0].Pauses
+	if len(pauses) != 1 || pauses[0].By != c.worker.id || pauses[0].EndedAt.Sub(pauses[0].StartedAt).Round(20*time.Millisecond) != r.Paused.Round(20*time.Millisecond) {
+		t.Errorf("the pauses of the recording: %+v; the call was paused for %v", pauses, r.Paused)
+	}
 	list, _, err := audit.New(c.db).List(context.Background(), admin, audit.Filter{Actions: []audit.Action{audit.Pause, audit.Resume}})
 	if err != nil || len(list) != 2 {
 		t.Errorf("the audit log has %d entries of the pause: %v", len(list), err)
+	}
+}
+
+func TestPauseThatNobodyEndedEndsWithTheCall(t *testing.T) {
+	t.Parallel()
+	c := converse(t)
+	eventually(t, "it is recorded", func() bool { return c.bytesOnDisk(t) > 8000 })
+	c.do(flow.Command{Do: flow.PauseRecording})
+	c.caller.Press('7')
+	c.caller.Dial("4711")
+	eventually(t, "the keys are pressed", c.caller.Said)
+	<-time.After(200 * time.Millisecond)
+	if c.agent.HeardKeys() != "" || keysIn(c.agent.Heard()) != "" {
+		t.Error("the agent hears a key that was pressed in a pause")
+	}
+	r, _ := c.end()
+	all, err := c.recordings.ByCall(context.Background(), admin, r.ID)
+	check(t, err)
+	if p := all[0].Pauses; len(p) != 1 || p[0].EndedAt.IsZero() || r.Paused < 200*time.Millisecond {
+		t.Errorf("pauses %+v; %v", p, r.Paused)
+	}
+}
+
+// keysIn is every key whose tones can be made out in 25 ms of the sound.
+func keysIn(pcm []int16) string {
+	low, high := [4]float64{697, 770, 852, 941}, [4]float64{1209, 1336, 1477, 1633}
+	best := func(w []int16, tones [4]float64) (at int, most float64) {
+		for i, hz := range tones {
+			if p := mediatest.Goertzel(w, media.SampleRate, hz); p > most {
+				at, most = i, p
+			}
+		}
+		return at, most
+	}
+	var found []byte
+	for i := 0; i+200 <= len(pcm); i += 40 {
+		w := pcm[i : i+200]
+		l, a := best(w, low)
+		h, b := best(w, high)
+		if all := mediatest.Power(w); all > 150*150 && a+b > all/2 && a < 20*b && b < 20*a {
+			found = append(found, "123A456B789C*0#D"[4*l+h])
+		}
+	}
+	return string(found)
+}
+
+func TestNoKeyPressedInACallCanBeDecodedFromWhatIsStored(t *testing.T) {
+	t.Parallel()
+	c := converse(t)
+	eventually(t, "it is recorded", func() bool { return c.bytesOnDisk(t) > 8000 })
+	const all = "123A456B789C*0#D"
+	c.caller.Dial(all)
+	c.agent.Dial("D#0*C987B654A321")
+	for _, k := range []byte(all) {
+		c.caller.Press(k)
+	}
+	eventually(t, "the keys are pressed", func() bool { return c.caller.Said() && c.agent.Said() })
+	if c.agent.HeardKeys() == "" || keysIn(c.agent.Heard()) == "" {
+		t.Error("outside a pause the agent does not hear what the caller presses")
+	}
+	c.hear(c.agent, "the call goes on", callerHz)
+	r, _ := c.end()
+	stored, err := c.recordings.ByCall(context.Background(), admin, r.ID)
+	check(t, err)
+	for i, pcm := range c.sound(t, stored[0].ID) {
+		if keys := keysIn(pcm); keys != "" {
+			t.Errorf("voice %d: the keys %s can be decoded", i, keys)
+		}
+		if hz := []float64{callerHz, agentHz}[i]; !toneIn(pcm[len(pcm)-1600:], hz) {
+			t.Errorf("voice %d: nothing of what was said is there", i)
+		}
+	}
+}
+
+func TestAgentMutedBeforeTheRecordingBeganIsNotInIt(t *testing.T) {
+	t.Parallel()
+	c := converse(t)
+	c.do(flow.Command{Do: flow.Mute})
+	w, answer := c.another(otherHz)
+	c.do(flow.Command{Do: flow.Conference, Agent: w.id})
+	answer()
+	c.hear(c.caller, "the other is heard, the muted one is not", otherHz)
+	<-time.After(300 * time.Millisecond)
+	r, _ := c.end()
+	all, err := c.recordings.ByCall(context.Background(), admin, r.ID)
+	check(t, err)
+	pcm := c.sound(t, all[0].ID)
+	if len(pcm) != 2 || toneIn(pcm[1][len(pcm[1])-1600:], agentHz) || !toneIn(pcm[1][len(pcm[1])-1600:], otherHz) {
+		t.Error("who was muted is in the recording, or who was not is missing")
 	}
 }
 

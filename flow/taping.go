@@ -66,26 +66,55 @@ func (t *talk) pause(actor sotto.Actor, on bool) error {
 	if t.paused == on {
 		return nil
 	}
-	t.paused = on
-	action, now := audit.Resume, t.j.f.Clock()
+	t.setPaused(on)
+	t.tape()
+	t.beep(t.caller(), t.agents())
+	action := audit.Resume
 	if on {
-		action, t.since = audit.Pause, now
+		action = audit.Pause
+	}
+	t.notePause(actor, action)
+	return nil
+}
+
+// setPaused counts a pause, and keeps the keys the caller presses in it from
+// everybody: it is for what nobody may keep.
+func (t *talk) setPaused(on bool) {
+	now := t.j.f.Clock()
+	if on {
+		t.since = now
 		t.j.call.Count(call.Tally{Pauses: 1})
 	} else {
-		t.j.call.Count(call.Tally{Paused: now.Sub(t.since)})
+		t.j.call.Count(call.Tally{Paused: max(now.Sub(t.since), 0)})
 	}
-	t.tape()
-	t.aside("pause", func() error {
-		t.beep(t.caller(), t.agents())
+	t.paused = on
+	t.caller().leg.Media().SetKeysPrivate(on)
+}
+
+// notePause writes that a pause begins or ends, its ends in their order, with
+// an entry of the audit log. One that ends with the conversation has none:
+// action is "" then.
+func (t *talk) notePause(actor sotto.Actor, action audit.Action) {
+	at, before := t.j.f.Clock(), t.noted
+	t.noted = t.j.aside("pause", func() error {
+		before()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		return t.j.f.DB.Write(ctx, func(tx *db.Tx) error {
+		return t.j.f.DB.Write(ctx, func(tx *db.Tx) (err error) {
+			if action == audit.Pause {
+				t.pauseRow, err = t.j.f.Recordings.BeginPause(tx, t.j.recordingID(), actor.Person, at)
+			} else {
+				err = t.j.f.Recordings.EndPause(tx, t.pauseRow, at)
+			}
+			if err != nil || action == "" {
+				return err
+			}
 			return t.j.f.Audit.Add(tx, actor, audit.Entry{
 				Action: action, Source: audit.Recording, SourceID: int64(t.j.recordingID()), Ticket: t.j.call.Ticket(), Person: t.j.call.Person,
 			})
 		})
 	})
-	return nil
+	t.work.Go(t.noted)
 }
 
 // recordingID is the recording of the call; 0 while there is none.

@@ -254,6 +254,9 @@ func (rs *Recordings) finalize(tx *db.Tx, f final) error {
 	if _, err := tx.Exec(rs.q["LoseTracks"], int64(f.id)); err != nil {
 		return err
 	}
+	if _, err := tx.Exec(rs.q["EndPauses"], int64(f.id), db.Millis(f.started.Add(f.duration))); err != nil {
+		return err
+	}
 	var deleted any
 	if f.state == Deleted {
 		deleted = db.Millis(tx.Now)

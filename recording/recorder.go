@@ -37,8 +37,9 @@ type Recorder struct {
 	// gate is held while a row or a file is being made, and by whoever must
 	// know that none is.
 	gate   sync.Mutex
-	halted bool // guarded by gate: no track is added any more
-	paused bool // guarded by gate
+	halted bool                    // guarded by gate: no track is added any more
+	paused bool                    // guarded by gate
+	muted  map[sotto.PersonID]bool // agents nobody hears; guarded by gate
 
 	ending sync.Once
 	done   chan struct{} // closed when the rows are final, or that was given up
@@ -64,7 +65,7 @@ func (rs *Recordings) Start(ctx context.Context, s Start) (_ *Recorder, err erro
 	if s.CallerKey == 0 {
 		return nil, sotto.FailField("key", "A recording needs the caller's key.")
 	}
-	r := &Recorder{rs: rs, call: s.Call, callerKey: s.CallerKey, startedAt: rs.clock(), done: make(chan struct{})}
+	r := &Recorder{rs: rs, call: s.Call, callerKey: s.CallerKey, startedAt: rs.clock(), done: make(chan struct{}), muted: map[sotto.PersonID]bool{}}
 	r.gate.Lock() // so that whoever halts it waits for its row
 	defer r.gate.Unlock()
 	if err := rs.admit(r); err != nil {
@@ -153,7 +154,7 @@ func (r *Recorder) add(t *track, tap func(media.Sink) (untap func())) (err error
 	if r.halted {
 		return sotto.Fail(sotto.Conflict, "This recording is over.")
 	}
-	t.paused = r.paused
+	t.paused, t.hushed = r.paused, r.muted[t.agent]
 	r.rs.mu.Lock()
 	r.tracks = append(r.tracks, t)
 	r.rs.voices++
@@ -262,15 +263,21 @@ func (r *Recorder) pause(on bool) {
 }
 
 // Mute replaces what an agent says from the next frame on by silence, on that
-// agent's tracks, or ends that. Pause holds whatever Mute says.
+// agent's tracks, also those added later, or ends that. Pause holds whatever
+// Mute says.
 func (r *Recorder) Mute(person sotto.PersonID, on bool) {
+	if person == 0 {
+		return
+	}
+	r.gate.Lock()
+	defer r.gate.Unlock()
+	r.muted[person] = on
 	for _, t := range r.voices() {
-		if t.agent != person || person == 0 {
-			continue
+		if t.agent == person {
+			t.mu.Lock()
+			t.hushed = on
+			t.mu.Unlock()
 		}
-		t.mu.Lock()
-		t.hushed = on
-		t.mu.Unlock()
 	}
 }
 

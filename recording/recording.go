@@ -1,6 +1,6 @@
 // Package recording is consent, capture, sealed voices and playback.
 //
-// It owns the tables recording, track, statement and consent, and the blobs
+// It owns the tables recording, track, pause, statement and consent, and the blobs
 // of class track. A recording is one row and one track for each voice; a
 // track is one row and one file of G.711 µ-law, 8000 samples a second, sealed
 // in chunks of half a second while the call goes on: the caller's under the
@@ -13,9 +13,13 @@
 // in exactly one final state. It never removes a finished recording: package
 // erasure does.
 //
-// What a crash takes, per track: kill -9 takes the chunk being filled, at
-// most 0.512 s, and when packets were lost within the last 2 s also what came
-// after the gap, at most 2.6 s in all. A power cut takes what was not synced
+// No key that a party presses is kept, in whatever way it comes: the tones in
+// the audio are made silent before they are written (keys.go), and telephone
+// events never come here.
+//
+// What a crash takes, per track: kill -9 takes the chunk being filled and the
+// packet behind it, at most 0.6 s, and when packets were lost within the last
+// 2 s also what came after the gap, at most 2.6 s in all. A power cut takes what was not synced
 // yet: a pass each second syncs what is new, so a second more and as long as
 // the disk takes for the pass. Systems that cannot sync a whole file system
 // sync file by file, longest waiting first, for at most 300 ms of each
@@ -112,8 +116,9 @@ type Recordings struct {
 	clock     sotto.Clock
 	gauge     *obs.Gauge
 	q         db.Queries
-	toMulaw   [256]byte  // A-law to µ-law
-	toSilence [256]byte  // anything to silence
+	toMulaw   [256]byte // A-law to µ-law
+	toSilence [256]byte // anything to silence
+	tones     *media.Tones
 	linear    [256]int16 // µ-law to 16-bit samples
 
 	pool    *pool
@@ -141,7 +146,7 @@ func New(cfg Config) *Recordings {
 	rs := &Recordings{
 		db: cfg.DB, ring: cfg.Ring, blobs: cfg.Blobs, audit: cfg.Audit, log: cfg.Log, clock: cfg.Clock, gauge: cfg.Metrics.Recordings,
 		q: db.Parse(statements), pool: newPool(cfg.Buffer), enders: make(chan struct{}, maxEnders),
-		quit: make(chan struct{}), ended: make(chan struct{}), live: map[*Recorder]struct{}{}, heard: map[listening]time.Time{},
+		quit: make(chan struct{}), ended: make(chan struct{}), live: map[*Recorder]struct{}{}, heard: map[listening]time.Time{}, tones: media.NewTones(),
 	}
 	if rs.log == nil {
 		rs.log = obs.Discard().Log()

@@ -119,3 +119,15 @@ INSERT INTO statement (id, recording_id, body, created_at) VALUES ($1, $2, $3, $
 
 -- name: Statements
 SELECT id, recording_id, body, created_at FROM statement WHERE recording_id = $1 ORDER BY id;
+
+-- name: InsertPause
+INSERT INTO pause (id, recording_id, by_id, started_at) VALUES ($1, $2, $3, $4);
+
+-- name: EndPause
+UPDATE pause SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL;
+
+-- name: EndPauses
+UPDATE pause SET ended_at = $2 WHERE recording_id = $1 AND ended_at IS NULL;
+
+-- name: Pauses
+SELECT by_id, started_at, ended_at FROM pause WHERE recording_id = $1 ORDER BY started_at, id;

@@ -34,6 +34,7 @@ type Recording struct {
 	DeletedAt time.Time
 	DeletedBy sotto.PersonID // 0 for a rule
 	Tracks    []Track
+	Pauses    []Pause
 }
 
 // Track is a track's row. Places and lengths are in samples, 8000 a second.
@@ -91,7 +92,7 @@ func (rs *Recordings) list(ctx context.Context, actor sotto.Actor, query string,
 			return err
 		}
 		for i := range all {
-			if all[i].Tracks, err = db.All(tx, scanTrack, rs.q["Tracks"], int64(all[i].ID)); err != nil {
+			if err := rs.fill(tx, &all[i]); err != nil {
 				return err
 			}
 		}
@@ -164,14 +165,22 @@ func (rs *Recordings) one(tx *db.Tx, id sotto.RecordingID) (Recording, error) {
 	return r, err
 }
 
-// whole returns a recording with its tracks.
+// whole returns a recording with its tracks and pauses.
 func (rs *Recordings) whole(tx *db.Tx, id sotto.RecordingID) (Recording, error) {
 	r, err := rs.one(tx, id)
 	if err != nil {
 		return r, err
 	}
-	r.Tracks, err = db.All(tx, scanTrack, rs.q["Tracks"], int64(id))
-	return r, err
+	return r, rs.fill(tx, &r)
+}
+
+// fill reads what stands in other tables: the tracks and the pauses.
+func (rs *Recordings) fill(tx *db.Tx, r *Recording) (err error) {
+	if r.Tracks, err = db.All(tx, scanTrack, rs.q["Tracks"], int64(r.ID)); err != nil {
+		return err
+	}
+	r.Pauses, err = db.All(tx, scanPause, rs.q["Pauses"], int64(r.ID))
+	return err
 }
 
 func scanID(s db.Scanner) (id sotto.RecordingID, err error) {

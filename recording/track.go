@@ -41,6 +41,7 @@ type track struct {
 	mute      bool // what comes is only counted: the file cannot be written
 	paused    bool // what comes is replaced by silence
 	hushed    bool // so it is because the agent is muted
+	pressed   keyless
 	started   bool
 	startedAt time.Time
 	origin    int64        // place of the first sample on the engine's timeline; places below count from it
@@ -118,7 +119,7 @@ func (t *track) place(at int64, f media.Frame) {
 	if f.Law == media.Alaw {
 		recode = &t.rs.toMulaw
 	}
-	if t.paused || t.hushed {
+	if t.hush(at, f) || t.paused || t.hushed {
 		recode = &t.rs.toSilence
 	}
 	p := f.Payload
@@ -153,11 +154,12 @@ func (t *track) block(n int64) *block {
 	return t.rs.pool.at(*i)
 }
 
-// complete hands over the blocks in front that are full. mu is held.
+// complete hands over the blocks in front that are full, but for the last of
+// what came: a key may begin there. mu is held.
 func (t *track) complete() (ready bool) {
 	for {
 		i := t.open[t.next%slots]
-		if i == none || t.rs.pool.at(i).count < chunk {
+		if i == none || t.rs.pool.at(i).count < chunk || (t.next+1)<<chunkBits > t.newest-keyMargin {
 			return ready
 		}
 		ready = t.emit()

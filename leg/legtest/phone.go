@@ -3,8 +3,10 @@ package legtest
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +17,9 @@ import (
 
 // eventType is the payload type of key presses towards and from a Phone.
 const eventType = 101
+
+// eventKeys are the keys in the order of their codes (RFC 4733 3.2).
+const eventKeys = "0123456789*#ABCD"
 
 // frameTime is how much sound one packet holds.
 const frameTime = 20 * time.Millisecond
@@ -32,7 +37,10 @@ type Phone struct {
 	to    netip.AddrPort
 	tone  []byte // what is hummed, in a loop; nil is silence
 	at    int    // next sample of tone
+	once  []byte // what is said before the hum goes on
 	keys  []byte // event codes to be pressed
+	came  []byte // the keys that came as events
+	keyTS uint32 // of the last of them
 	dead  bool   // sends nothing at all
 	seq   uint16
 	ts    uint32
@@ -88,16 +96,52 @@ func (p *Phone) Die() {
 
 // Press presses a key.
 func (p *Phone) Press(key byte) {
-	const keys = "0123456789*#ABCD"
-	for i := range len(keys) {
-		if keys[i] == key {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.keys = append(p.keys, byte(i))
+	i := strings.IndexByte(eventKeys, key)
+	if i < 0 {
+		p.t.Errorf("legtest: %q is no key", key)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keys = append(p.keys, byte(i))
+}
+
+// Dial presses keys by their tones in the audio (ITU-T Q.23), as a telephone
+// without events does: 80 ms each and 60 ms of silence behind it.
+func (p *Phone) Dial(keys string) {
+	var said []byte
+	for _, k := range []byte(keys) {
+		i := strings.IndexByte("123A456B789C*0#D", k)
+		if i < 0 {
+			p.t.Errorf("legtest: %q is no key", k)
 			return
 		}
+		low, high := [4]float64{697, 770, 852, 941}[i/4], [4]float64{1209, 1336, 1477, 1633}[i%4]
+		for n := range media.SampleRate * 14 / 100 {
+			v := 0.0
+			if x := 2 * math.Pi * float64(n) / media.SampleRate; n < media.SampleRate*8/100 {
+				v = 5000*math.Sin(low*x) + 4500*math.Sin(high*x)
+			}
+			said = append(said, media.EncodeMulaw(int16(v)))
+		}
 	}
-	p.t.Errorf("legtest: %q is no key", key)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.once = append(p.once, said...)
+}
+
+// HeardKeys returns the keys that came as events.
+func (p *Phone) HeardKeys() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return string(p.came)
+}
+
+// Said reports whether everything that Dial was asked for has been sent.
+func (p *Phone) Said() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.once) == 0
 }
 
 // Heard returns what came so far.
@@ -152,13 +196,28 @@ func (p *Phone) listen() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil || n < 12 || b[1]&0x7F != 0 {
+		if err != nil || n < 12 {
+			continue
+		}
+		if b[1]&0x7F == eventType && n > 12 {
+			p.heardKey(b[12], binary.BigEndian.Uint32(b[4:]))
+		}
+		if b[1]&0x7F != 0 {
 			continue
 		}
 		pcm := mediatest.Decode(media.Mulaw, b[12:n])
 		p.mu.Lock()
 		p.heard = append(p.heard, pcm...)
 		p.mu.Unlock()
+	}
+}
+
+// heardKey notes a key once, however often its packets come.
+func (p *Phone) heardKey(code byte, ts uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if int(code) < len(eventKeys) && (len(p.came) == 0 || ts != p.keyTS) {
+		p.came, p.keyTS = append(p.came, eventKeys[code]), ts
 	}
 }
 
@@ -190,6 +249,10 @@ func (p *Phone) next() (packets [][]byte) {
 	audio := make([]byte, media.SampleRate/50)
 	for i := range audio {
 		audio[i] = media.EncodeMulaw(0)
+		if len(p.once) > 0 {
+			audio[i], p.once = p.once[0], p.once[1:]
+			continue
+		}
 		if len(p.tone) > 0 {
 			audio[i] = p.tone[p.at]
 			p.at = (p.at + 1) % len(p.tone)

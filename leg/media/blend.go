@@ -166,7 +166,7 @@ func (t *blend) send(w *worker, n int, now time.Duration) {
 	seq, ts, first, _ := p.out.stamp(t.source, t.seq, t.ts, uint32(n), now)
 	b := w.out.slot(p.s, &p.dest)
 	putHeader(b, first, p.remote.PayloadType, seq, ts, p.out.ssrc)
-	w.e.linear.encode(b[headerLen:headerLen+n], p.remote.Law, sum)
+	w.e.tones.linear.encode(b[headerLen:headerLen+n], p.remote.Law, sum)
 	w.out.commit(p.seal(b, headerLen+n))
 	t.seq++
 }

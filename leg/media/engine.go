@@ -52,7 +52,7 @@ type Engine struct {
 	log      *slog.Logger
 	epoch    time.Time
 	table    *transcoder
-	linear   linear // read only after Open
+	tones    *Tones
 	counters counters
 	schedule *schedule
 	readers  readers // of this operating system
@@ -75,11 +75,10 @@ func Open(cfg Config) (_ *Engine, err error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, log: cfg.Log, epoch: time.Now(), table: newTranscoder(), open: map[*Port]struct{}{}}
+	e := &Engine{cfg: cfg, log: cfg.Log, epoch: time.Now(), table: newTranscoder(), tones: NewTones(), open: map[*Port]struct{}{}}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
-	e.linear.fill()
 	if err := e.openReaders(); err != nil {
 		e.work.Wait()
 		return nil, err

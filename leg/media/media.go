@@ -46,6 +46,9 @@ type Frame struct {
 	At int64
 	// Law says how Payload is coded; it may change between frames.
 	Law Law
+	// Key says that the party pressed a key a moment ago, as telephone events
+	// tell: its tone may be in the audio too.
+	Key bool
 	// Payload holds the samples, one byte each. It is only valid during the
 	// call to Push: copy what you keep.
 	Payload []byte

@@ -199,7 +199,7 @@ func (p *Port) spread(w *worker, pkt *packet, h *heard, now time.Duration) drop 
 	case h.kind == kindUnknown:
 		result = dropPayloadType
 	case h.kind != kindEvent && h.voice != nil:
-		result = h.voice.put(&w.e.linear, h, pkt.payload, now)
+		result = h.voice.put(&w.e.tones.linear, h, pkt.payload, now)
 		used = result == kept
 	}
 	for _, l := range h.listeners {

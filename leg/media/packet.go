@@ -37,7 +37,6 @@ const (
 	ReasonNoEvents      Reason = "no events there" // the other party takes no telephone events, or is not to have this one
 	ReasonForged        Reason = "forged"          // not encrypted with the party's key, or played again
 	ReasonUnheard       Reason = "not heard"       // nobody hears this of the party now
-	ReasonMuted         Reason = "muted"           // the party is muted here
 )
 
 // drop is a Reason as an index of the counters; 0 is "not dropped".
@@ -67,7 +66,6 @@ const (
 	dropNoEvents
 	dropForged
 	dropUnheard
-	dropMuted
 	dropCount
 )
 
@@ -77,7 +75,7 @@ func (d drop) reason() Reason {
 		ReasonShort, ReasonHuge, ReasonVersion, ReasonOverrun, ReasonPadding, ReasonEmpty,
 		ReasonRTCP, ReasonPayloadType, ReasonEvent, ReasonDuplicate, ReasonLate,
 		ReasonForeignStream, ReasonFlood, ReasonHeld, ReasonEarTaken, ReasonDeaf, ReasonNoEvents, ReasonForged,
-		ReasonUnheard, ReasonMuted}
+		ReasonUnheard}
 	return names[d]
 }
 

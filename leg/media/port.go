@@ -39,7 +39,6 @@ type Port struct {
 	keys        keyReader
 	out         sender
 	seat        seat
-	muted       bool
 	control     *control      // nil before the first report
 	connectedAt time.Duration // 0 before the first Connect
 	guard       *guard        // nil unless the party's keys are private

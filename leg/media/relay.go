@@ -114,6 +114,7 @@ type heard struct {
 	listeners []*Port
 	voice     *voice
 	private   bool // a key that is not for others
+	key       bool // audio while a key is pressed
 	taps      []*tap
 }
 
@@ -140,7 +141,7 @@ func (p *Port) receive(w *worker, src netip.AddrPort, b []byte, now time.Duratio
 		why = p.spread(w, &pkt, &h, now)
 	}
 	if len(h.taps) > 0 {
-		w.pushes = append(w.pushes, push{h.taps, Frame{At: h.place, Law: h.kind.law(), Payload: pkt.payload}})
+		w.pushes = append(w.pushes, push{h.taps, Frame{At: h.place, Law: h.kind.law(), Key: h.key, Payload: pkt.payload}})
 	}
 	return why
 }
@@ -195,20 +196,14 @@ func (p *Port) understand(pkt *packet, h *heard, now time.Duration) drop {
 			p.press(d)
 		}
 		h.private = p.guard != nil
-		if p.muted {
-			return dropMuted
-		}
 		return kept
 	}
 	if h.place, ok = p.in.locate(pkt, now); !ok {
 		return dropLate
 	}
-	if p.muted {
-		return dropMuted
-	}
+	h.key = p.keys.begun && now-p.keys.at < keyHold
 	if p.guard != nil {
-		law := h.kind.law()
-		p.guard.pass(pkt.payload, law, p.e.linear.decode(law), p.keys.begun && now-p.keys.at < keyHold)
+		p.guard.pass(pkt.payload, h.kind.law(), p.e.tones, h.key)
 	}
 	h.taps = p.taps
 	return kept

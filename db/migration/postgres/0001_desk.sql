@@ -547,6 +547,16 @@ CREATE TABLE track (
 CREATE INDEX track_recording ON track (recording_id);
 CREATE INDEX track_agent ON track (agent_id);
 
+CREATE TABLE pause (
+  id BIGINT PRIMARY KEY,
+  recording_id BIGINT NOT NULL REFERENCES recording (id),
+  by_id BIGINT REFERENCES person (id),
+  started_at BIGINT NOT NULL,
+  ended_at BIGINT
+);
+CREATE INDEX pause_recording ON pause (recording_id);
+CREATE INDEX pause_by ON pause (by_id) WHERE by_id IS NOT NULL;
+
 CREATE TABLE statement (
   id BIGINT PRIMARY KEY,
   recording_id BIGINT NOT NULL REFERENCES recording (id),

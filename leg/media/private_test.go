@@ -9,50 +9,6 @@ import (
 	"sotto/leg/media/mediatest"
 )
 
-func TestMutedPartyIsHeardByNobodyAndAlive(t *testing.T) {
-	t.Parallel()
-	r := newRoom(t, 3)
-	m := r.e.NewMix()
-	r.put(m, [][]int{{1, 2}, {0, 2}, {1}})
-	var ear mediatest.Ear
-	defer r.ports[1].Tap(&ear)()
-	r.sing(t)
-	r.expect(t, "before", [][]int{{1, 2}, {0, 2}, {1}})
-	r.ports[1].SetMuted(true)
-	r.expect(t, "muted", [][]int{{2}, {0, 2}, nil})
-	ear.Forget()
-	pause(60 * time.Millisecond)
-	if n := len(ear.Frames()); n != 0 {
-		t.Errorf("the tap got %d frames of a muted party", n)
-	}
-	if d := r.ports[1].SilentFor(); d > time.Second {
-		t.Errorf("a muted party counts as silent for %v", d)
-	}
-	r.ports[1].SetMuted(false)
-	r.expect(t, "after", [][]int{{1, 2}, {0, 2}, {1}})
-	if err := whole(r.phones[2].heard()); err != nil {
-		t.Errorf("who heard the muted party alone: %v", err)
-	}
-}
-
-func TestMutedPartysKeysAreReadAndNotRelayed(t *testing.T) {
-	t.Parallel()
-	e := open(t, media.Config{})
-	a, b := newPhone(t), newPhone(t)
-	pa, pb := connect(t, e, a), connect(t, e, b)
-	defer media.Bridge(pa, pb)()
-	pa.SetMuted(true)
-	a.key(101, press{key: '4'})
-	if got := read(pa); got != "4" {
-		t.Errorf("read %q, want 4", got)
-	}
-	for _, p := range b.heard() {
-		if p.pt == 101 {
-			t.Fatal("the key was relayed")
-		}
-	}
-}
-
 // dial sends the tones of a key in the audio, some packets long; the tone
 // begins shift samples into the first packet.
 func (f *phone) dial(low, high float64, packets, shift int) {

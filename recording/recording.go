@@ -14,14 +14,14 @@
 // erasure does.
 //
 // No key that a party presses is kept, in whatever way it comes: the tones in
-// the audio are made silent before they are written (keys.go), and telephone
+// the audio are made silent before they are written (track.hush), and telephone
 // events never come here.
 //
 // What a crash takes, per track: kill -9 takes the chunk being filled and the
 // packet behind it, at most 0.6 s, and when packets were lost within the last
-// 2 s also what came after the gap, at most 2.6 s in all. A power cut takes what was not synced
-// yet: a pass each second syncs what is new, so a second more and as long as
-// the disk takes for the pass. Systems that cannot sync a whole file system
+// 2 s also what came after the gap, at most 2.6 s in all. A power cut takes
+// what was not synced yet: a pass each second syncs what is new, so a second
+// more and as long as the disk takes for the pass. Systems that cannot sync a whole file system
 // sync file by file, longest waiting first, for at most 300 ms of each
 // second, so with many calls each file's turn comes later.
 package recording

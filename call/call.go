@@ -131,6 +131,10 @@ type Tally struct {
 	Consult time.Duration // an agent asked somebody else
 	Pauses  int           // of the recording
 	Paused  time.Duration
+
+	Queued   time.Time     // when the caller began to wait for an agent; zero for never
+	Waited   time.Duration // and waited in all
+	Exceeded bool          // the longest wait of the line was over first
 }
 
 // Count adds to the call's figures. They are written with its end.
@@ -142,6 +146,11 @@ func (c *Call) Count(t Tally) {
 	c.tally.Consult += t.Consult
 	c.tally.Pauses += t.Pauses
 	c.tally.Paused += t.Paused
+	if c.tally.Queued.IsZero() {
+		c.tally.Queued = t.Queued
+	}
+	c.tally.Waited += t.Waited
+	c.tally.Exceeded = c.tally.Exceeded || t.Exceeded
 }
 
 // Calls begins, ends and remembers calls. Its methods may be called from any

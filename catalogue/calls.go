@@ -47,8 +47,11 @@ func calls() []Table {
 				shared("consult_ms", "how long the agent asked somebody else meanwhile", "calls[].consult_ms"),
 				shared("pauses", "how often the recording was paused", "calls[].pauses"),
 				shared("paused_ms", "how long it was paused", "calls[].paused_ms"),
+				shared("queued_at", "when the caller began to wait for an agent", "calls[].queued_at"),
+				shared("waited_ms", "how long the caller waited in all", "calls[].waited_ms"),
+				shared("exceeded", "whether the longest wait of the line was over first", "calls[].exceeded"),
 			},
-			Indexes: []string{"call_person", "call_agent", "call_ticket", "call_open"},
+			Indexes: []string{"call_person", "call_agent", "call_ticket", "call_open", "call_started", "call_ended"},
 		},
 		{
 			Name: "call_leg", Owner: "call", What: "one row for each party's part in a call",

@@ -30,8 +30,11 @@ func (j *journey) queue(ctx context.Context, to route.Destination) (*picked, err
 	if to.Chosen && len(to.Groups) > 0 {
 		wants.Groups, wants.Secondary = to.Groups, nil
 	}
-	place := j.wait(wants)
-	defer place.Leave()
+	place, began := j.wait(wants), j.f.Clock()
+	defer func() {
+		j.call.Count(call.Tally{Queued: began, Waited: j.f.Clock().Sub(began), Exceeded: place.End() == queue.TimedOut})
+		place.Leave()
+	}()
 	stopListening := j.listen(ctx)
 	defer stopListening()
 	quiet := j.hold(ctx)

@@ -238,8 +238,8 @@ func TestNobodyAnswersAndNoMessagesAreTaken(t *testing.T) {
 		eventually(t, "that nobody is free", func() bool { return p.HeardTone(pitch(line.Unavailable)) })
 		done(t, over)
 		r := d.record(t)
-		if r.Reason != call.NoAgent {
-			t.Errorf("reason %q", r.Reason)
+		if r.Reason != call.NoAgent || !r.Exceeded || r.Waited < time.Second || r.Queued.Before(r.StartedAt) {
+			t.Errorf("reason %q, waited %v from %v, exceeded %v", r.Reason, r.Waited, r.Queued, r.Exceeded)
 		}
 		d.wantTicket(t, r, "Appel manqué de "+camille, "Personne n'a pris l'appel à temps.")
 	})

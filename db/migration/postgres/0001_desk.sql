@@ -412,11 +412,16 @@ CREATE TABLE call (
   hold_ms BIGINT NOT NULL DEFAULT 0,
   consult_ms BIGINT NOT NULL DEFAULT 0,
   pauses BIGINT NOT NULL DEFAULT 0,
-  paused_ms BIGINT NOT NULL DEFAULT 0
+  paused_ms BIGINT NOT NULL DEFAULT 0,
+  queued_at BIGINT,
+  waited_ms BIGINT NOT NULL DEFAULT 0,
+  exceeded BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX call_person ON call (person_id, key_id);
 CREATE INDEX call_agent ON call (agent_id);
 CREATE INDEX call_ticket ON call (ticket_id);
+CREATE INDEX call_started ON call (started_at);
+CREATE INDEX call_ended ON call (ended_at);
 CREATE INDEX call_open ON call (state) WHERE ended_at IS NULL;
 
 CREATE TABLE call_leg (

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"sotto"
 	"sotto/desk"
@@ -12,6 +13,8 @@ import (
 type callCmd struct {
 	List callListCmd `cmd:"" help:"List the calls under way and who is in them."`
 	Do   callDoCmd   `cmd:"" help:"Do something in a call under way: hold, transfer, listen and so on."`
+
+	Monitoring callMonitoringCmd `cmd:"" help:"List who listened to whose calls, oldest first."`
 }
 
 type callListCmd struct{}
@@ -49,4 +52,29 @@ func (c *callDoCmd) DoDesk(ctx context.Context, d *desk.Desk, _ streams) error {
 		return sotto.Fail(sotto.Conflict, "This desk is not served: there is no call under way.")
 	}
 	return f.Command(ctx, sotto.Operator(), c.ID, flow.Command{Do: flow.Order(c.Order), Agent: c.Agent, Group: c.Group, Number: c.Number})
+}
+
+type callMonitoringCmd struct{}
+
+// DoDesk prints a line for each time somebody was in another's call.
+func (c *callMonitoringCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
+	w := columns(s.out)
+	for after := int64(0); ; {
+		page, err := d.Calls.Monitorings(ctx, sotto.Operator(), after, 0)
+		if err != nil {
+			return err
+		}
+		for _, m := range page {
+			after = m.ID
+			ended := "now"
+			if !m.EndedAt.IsZero() {
+				ended = m.EndedAt.Format(time.RFC3339)
+			}
+			fmt.Fprintf(w, "call %d\tticket %d\tof person %d\tperson %d\t%s\t%s\t%s\n",
+				m.Call, m.Ticket, m.Agent, m.Supervisor, m.Action, m.StartedAt.Format(time.RFC3339), ended)
+		}
+		if len(page) == 0 {
+			return w.Flush()
+		}
+	}
 }

@@ -65,6 +65,13 @@ func (c *phoneCmd) Do(ctx context.Context, _ *globals, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
+	defer func() {
+		if c.Wait && c.User != "" {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			_ = p.Unregister(ctx) // courtesy: who calls finds it out
+		}
+	}()
 	l, err := c.connect(ctx, p, s)
 	if err != nil {
 		return err

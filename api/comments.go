@@ -111,6 +111,9 @@ func (a *API) voice(q *request, id sotto.CallID) (v voice, err error) {
 		}
 		v.Data.To = wordOrNull(l.Number)
 	}
+	if v.Data.Outbound {
+		v.Data.From, v.Data.To = v.Data.To, v.Data.From
+	}
 	v.FormattedFrom, v.FormattedTo = v.Data.From, v.Data.To
 	all, err := a.c.Recordings.ByCall(q.Context(), q.actor, id)
 	if err != nil || len(all) == 0 {

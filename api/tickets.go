@@ -74,16 +74,27 @@ type (
 
 // channel is Zendesk's word for how a case came in.
 func channel(v ticket.Via) string {
-	if v == ticket.ByVoicemail {
+	if v == ticket.ByVoicemail || v == ticket.ByOutbound {
 		return string(ticket.ByVoice)
 	}
 	return string(v)
 }
 
+// rel says which kind of call it was.
+func rel(v ticket.Via) *string {
+	switch v {
+	case ticket.ByVoice:
+		return wordOrNull("inbound")
+	case ticket.ByVoicemail, ticket.ByOutbound:
+		return wordOrNull(string(v))
+	}
+	return nil
+}
+
 // ticket renders t with its first comment as description.
 func (a *API) ticket(q *request, t ticket.Ticket) (ticketJSON, error) {
 	out := ticketJSON{
-		ID: int64(t.ID), URL: q.base + "/tickets/" + strconv.FormatInt(int64(t.ID), 10) + ".json", Via: via{Channel: channel(t.Via)},
+		ID: int64(t.ID), URL: q.base + "/tickets/" + strconv.FormatInt(int64(t.ID), 10) + ".json", Via: via{channel(t.Via), viaSource{Rel: rel(t.Via)}},
 		CreatedAt: stamp(t.CreatedAt), UpdatedAt: stamp(t.UpdatedAt), GeneratedTimestamp: t.UpdatedAt.Unix(),
 		Subject: t.Subject, RawSubject: t.Subject, Priority: string(t.Priority), Status: string(t.Status),
 		RequesterID: orNull(t.Requester), SubmitterID: orNull(t.Submitter), AssigneeID: orNull(t.Assignee), LineID: orNull(t.Line),

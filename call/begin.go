@@ -14,10 +14,11 @@ import (
 
 // Arrival is what is known when a call rings.
 type Arrival struct {
-	Caller  leg.Caller
-	Line    sotto.LineID // 0 when the number is nobody's
-	Locale  string       // the language of a caller we do not know yet
-	InHours bool
+	Direction Direction    // "" is Inbound
+	Caller    leg.Caller   // who calls; of an outgoing call, who is called
+	Line      sotto.LineID // 0 when the number is nobody's
+	Locale    string       // the language of a caller we do not know yet
+	InHours   bool
 	// Follow is told each time the call has come further or a decision about
 	// recording was taken. It must not wait, nor call the Call. nil is not told.
 	Follow func(s State, consent string)
@@ -35,7 +36,8 @@ type who struct {
 //
 // The caller is nobody when the number is withheld, is no number, or is that
 // of a person being erased; about the last nothing is kept, not even the
-// number. A call to a number that is no line's has no caller either.
+// number. A call to a number that is no line's has no caller either, and an
+// emergency number is nobody's.
 func (cc *Calls) Begin(ctx context.Context, a Arrival) (c *Call, err error) {
 	defer sotto.Wrap(&err, "call.Begin")
 	cc.Settle(ctx)
@@ -78,8 +80,9 @@ func (cc *Calls) ways(a Arrival) []func(*db.Tx) (who, error) {
 		}
 		return who{id, key, number, name}, err
 	}
-	if strings.Trim(number, "+0123456789()-. ") != "" {
-		return []func(*db.Tx) (who, error){cc.stranger(number, name)} // a SIP user name is nobody's number
+	short := a.Direction == Outbound && !strings.HasPrefix(number, "+")
+	if short || strings.Trim(number, "+0123456789()-. ") != "" {
+		return []func(*db.Tx) (who, error){cc.stranger(number, name)} // a SIP user name or an emergency number is nobody's own
 	}
 	return []func(*db.Tx) (who, error){known, known, cc.stranger("", "")}
 }
@@ -94,6 +97,9 @@ func (cc *Calls) stranger(number, name string) func(*db.Tx) (who, error) {
 }
 
 func (cc *Calls) begin(ctx context.Context, a Arrival, identify func(*db.Tx) (who, error)) (*Call, error) {
+	if a.Direction == "" {
+		a.Direction = Inbound
+	}
 	var c *Call
 	err := cc.db.Write(ctx, func(tx *db.Tx) error {
 		w, err := identify(tx)
@@ -101,7 +107,7 @@ func (cc *Calls) begin(ctx context.Context, a Arrival, identify func(*db.Tx) (wh
 			return err
 		}
 		c = &Call{
-			ID: sotto.CallID(tx.NewID()), Line: a.Line, Person: w.person, Key: w.key, InHours: a.InHours, StartedAt: tx.Now,
+			ID: sotto.CallID(tx.NewID()), Direction: a.Direction, Line: a.Line, Person: w.person, Key: w.key, InHours: a.InHours, StartedAt: tx.Now,
 			caller: leg.Caller{Number: w.number, Name: w.name, Withheld: w.number == ""}, state: Ringing, follow: a.Follow,
 		}
 		number, err := cc.seal(c, catalogue.CallFromNumber, w.number)
@@ -112,7 +118,7 @@ func (cc *Calls) begin(ctx context.Context, a Arrival, identify func(*db.Tx) (wh
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(cc.q["Insert"], int64(c.ID), db.OrNull(c.Line), db.OrNull(c.Person), db.OrNull(c.Key), string(Inbound),
+		_, err = tx.Exec(cc.q["Insert"], int64(c.ID), db.OrNull(c.Line), db.OrNull(c.Person), db.OrNull(c.Key), string(a.Direction),
 			string(Ringing), db.Bit(c.InHours), number, name, db.Millis(tx.Now))
 		return err
 	})

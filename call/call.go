@@ -104,8 +104,9 @@ const maxLegs = 1000
 // its exported fields do not change after Begin.
 type Call struct {
 	ID        sotto.CallID
+	Direction Direction
 	Line      sotto.LineID   // 0 when nobody's number was called
-	Person    sotto.PersonID // who called as far as the number tells; 0 for nobody
+	Person    sotto.PersonID // who called, or was called, as far as the number tells; 0 for nobody
 	Key       sotto.KeyID    // what the caller's side is sealed under; 0 when there is nothing to seal
 	InHours   bool
 	StartedAt time.Time
@@ -196,7 +197,8 @@ func (c *Call) State() State {
 	return c.state
 }
 
-// Caller is what the other parties of the call may see of who called. It is
+// Caller is what the other parties of the call may see of who the call is
+// with: who called, or was called. It is
 // withheld for nobody, and as soon as the caller is erased.
 func (c *Call) Caller() leg.Caller {
 	c.mu.Lock()

@@ -25,6 +25,12 @@ const (
 	AbandonedInConsent   Reason = "abandoned-in-consent"   // hung up while being asked about recording
 	AbandonedInQueue     Reason = "abandoned-in-queue"     // hung up while waiting
 	AbandonedInVoicemail Reason = "abandoned-in-voicemail" // hung up without leaving a message
+	AgentNotReached      Reason = "agent-not-reached"      // the agent who was to make a call did not answer
+	AgentGaveUp          Reason = "agent-gave-up"          // the agent hung up before anybody was reached
+	NotAnswered          Reason = "not-answered"           // nobody answered at the number that the desk called
+	CalledBusy           Reason = "called-busy"            // it was busy
+	CalledRejected       Reason = "called-rejected"        // the call was rejected there
+	NotReached           Reason = "not-reached"            // no network brought the call there
 	NoAgent              Reason = "no-agent"               // nobody took it in time and messages are not taken
 	LineClosed           Reason = "line-closed"            // out of hours and messages are not taken
 	UnknownNumber        Reason = "unknown-number"         // the number that was called is no line's
@@ -76,6 +82,12 @@ func outcomes() []outcome {
 		{AbandonedInConsent, ByCaller, 200, "abandoned_in_ivr"},
 		{AbandonedInQueue, ByCaller, 200, "abandoned_in_queue"},
 		{AbandonedInVoicemail, ByCaller, 200, "abandoned_in_voicemail"},
+		{AgentNotReached, ByAgent, 480, "not_answered"},
+		{AgentGaveUp, ByAgent, 487, "not_answered"},
+		{NotAnswered, ByCaller, 480, "not_answered"},
+		{CalledBusy, ByCaller, 486, "not_answered"},
+		{CalledRejected, ByCaller, 603, "not_answered"},
+		{NotReached, ByNetwork, 503, "failed"},
 		{NoAgent, ByDesk, 480, "not_answered"},
 		{LineClosed, ByDesk, 480, "not_answered"},
 		{UnknownNumber, ByCaller, 404, "failed"},
@@ -183,6 +195,24 @@ func ReasonOf(at State, cause leg.Cause, err error) Reason {
 		return Shutdown
 	}
 	return Failed
+}
+
+// NotReachedBy names the reason of a call that the desk made and that nobody
+// took, by the cause the called party's leg ended for.
+func NotReachedBy(cause leg.Cause) Reason {
+	switch cause {
+	case leg.NoAnswer, leg.Cancelled:
+		return NotAnswered
+	case leg.BusyHere:
+		return CalledBusy
+	case leg.Rejected:
+		return CalledRejected
+	case leg.Shutdown:
+		return Shutdown
+	case leg.Fault:
+		return Failed
+	}
+	return NotReached
 }
 
 // left is the reason of a caller who hung up, by where the call was.

@@ -33,7 +33,7 @@ func tickets() []Table {
 				{Name: "subject", Form: Sealed, Whose: owned, Why: "what the case is about", Basis: Contract, Keep: WithTicket, Export: "tickets[].subject", Correct: InPlace, Erase: DestroyKey},
 				fact("status", "new, open, pending, hold, solved, closed or deleted", "tickets[].status"),
 				fact("priority", "low, normal, high or urgent", "tickets[].priority"),
-				fact("via", "how it came in: voice, voicemail, api or web", "tickets[].via"),
+				fact("via", "how it came in: voice, voicemail, outbound, api or web", "tickets[].via"),
 				fact("created_at", "when it was opened", "tickets[].created_at"),
 				fact("updated_at", "when it last changed", "tickets[].updated_at"),
 				fact("solved_at", "when it was solved", "tickets[].solved_at"),

@@ -56,7 +56,7 @@ func (d *Desk) Serve(ctx context.Context) (s *Server, err error) {
 	defer sotto.Wrap(&err, "desk.Serve")
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s = &Server{d: d, stop: stop}
-	for _, open := range []func(context.Context) error{s.openTelephone, s.openWeb, d.Jobs.Start} {
+	for _, open := range []func(context.Context) error{s.openTelephone, s.openWeb, d.Jobs.Start, s.keepPromises} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -131,7 +131,7 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 func (s *Server) openFlow(ctx context.Context) (err error) {
 	d := s.d
 	if s.flow, err = flow.New(flow.Config{
-		DB: d.DB, Lines: d.Lines, Menus: d.Menus, Calls: d.Calls, Agents: d.Agents, Queue: s.queue,
+		DB: d.DB, People: d.People, Lines: d.Lines, Menus: d.Menus, Calls: d.Calls, Agents: d.Agents, Queue: s.queue,
 		Recordings: d.Recordings, Tickets: d.Tickets, Clock: d.cfg.Clock, Log: d.log, Metrics: d.Metrics,
 		Dial: s.dial, DialOut: s.dialOut, Gate: d.Dials, Audit: d.Audit, Media: s.media,
 	}); err != nil {
@@ -139,6 +139,12 @@ func (s *Server) openFlow(ctx context.Context) (err error) {
 	}
 	d.served.Store(s.flow)
 	return s.flow.Recover(ctx)
+}
+
+// keepPromises lets the queue call back those who were promised it.
+func (s *Server) keepPromises(context.Context) error {
+	s.queue.Handle(s.flow.CallBack)
+	return nil
 }
 
 // dialOut calls a number outside through the trunks, the first first.

@@ -112,13 +112,15 @@ func newDesk(t *testing.T, base *db.DB) *desk {
 	d.menus = route.New(route.Config{DB: base, Audit: log, Lines: d.lines, HasGreeting: d.lines.HasMenuSound})
 	d.calls = call.New(call.Config{DB: base, Ring: d.ring, People: d.people})
 	d.agents = agent.New(base, d.ring, d.people, log)
-	d.queue = queue.New(queue.Config{Agents: d.agents, Pause: 20 * time.Millisecond})
+	d.queue = queue.New(queue.Config{
+		DB: base, Ring: d.ring, People: d.people, Audit: log, Agents: d.agents, Pause: 20 * time.Millisecond,
+	})
 	d.recordings = recording.New(recording.Config{DB: base, Ring: d.ring, Blobs: d.blobs, Audit: log, Clock: time.Now})
 	d.tickets = ticket.New(ticket.Config{DB: base, Blobs: d.blobs, Ring: d.ring, Audit: log, Jobs: job.New(base, job.Config{}), People: d.people, Region: "FR"})
 	d.gate, err = dial.New(dial.Config{DB: base, People: d.people, Lines: d.lines, Audit: log, Region: "FR"})
 	check(t, err)
 	d.flow, err = flow.New(flow.Config{
-		DB: base, Lines: d.lines, Menus: d.menus, Calls: d.calls, Agents: d.agents, Queue: d.queue, Recordings: d.recordings, Tickets: d.tickets,
+		DB: base, People: d.people, Lines: d.lines, Menus: d.menus, Calls: d.calls, Agents: d.agents, Queue: d.queue, Recordings: d.recordings, Tickets: d.tickets,
 		Clock: time.Now, Dial: d.dial, DialOut: d.dialOut, Gate: d.gate, Audit: log, Media: d.engine,
 		Times: flow.Times{
 			Key: 700 * time.Millisecond, Bounce: 50 * time.Millisecond, Silence: 400 * time.Millisecond, Spoken: 200 * time.Millisecond,

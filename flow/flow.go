@@ -1,8 +1,9 @@
-// Package flow is the journey of a call on one page: Inbound. A call arrives
-// → line → menu → consent → queue → agent → recording → ticket.
+// Package flow is the journey of a call on two pages: Inbound and Outbound. A
+// call arrives → line → menu → consent → queue → agent → recording → ticket; a
+// call is made → line → gate → agent → the number → consent → recording → ticket.
 //
 // It owns no table and holds no rules, only the order; each step is one call
-// into the package of that name. The files beside inbound.go are the steps
+// into the package of that name. The files beside the two pages are the steps
 // that take more than one line. leg/sip gives it each call; cmd makes it, and
 // waits for it before it stops what calls stand on.
 package flow
@@ -24,6 +25,7 @@ import (
 	"sotto/line"
 	"sotto/locales"
 	"sotto/obs"
+	"sotto/person"
 	"sotto/queue"
 	"sotto/recording"
 	"sotto/route"
@@ -34,6 +36,7 @@ import (
 // the others work at zero.
 type Config struct {
 	DB         *db.DB
+	People     *person.People
 	Lines      *line.Lines
 	Menus      *route.Menus
 	Calls      *call.Calls
@@ -67,6 +70,7 @@ type Times struct {
 	Spoken  time.Duration // of sound that makes a voice message: 500 ms
 	Finish  time.Duration // for bringing a recording to the disk: 30 s
 	Offer   time.Duration // for ringing whom an agent asks, adds or gives a call to: 30 s
+	Answer  time.Duration // for ringing a number outside: 60 s
 }
 
 func (t *Times) fill() {
@@ -75,7 +79,7 @@ func (t *Times) fill() {
 		value time.Duration
 	}{
 		{&t.Key, 4 * time.Second}, {&t.Bounce, time.Second}, {&t.Message, 5 * time.Minute}, {&t.Silence, 8 * time.Second},
-		{&t.Spoken, 500 * time.Millisecond}, {&t.Finish, 30 * time.Second}, {&t.Offer, 30 * time.Second},
+		{&t.Spoken, 500 * time.Millisecond}, {&t.Finish, 30 * time.Second}, {&t.Offer, 30 * time.Second}, {&t.Answer, time.Minute},
 	} {
 		if *d.at == 0 {
 			*d.at = d.value

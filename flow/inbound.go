@@ -47,18 +47,36 @@ func (f *Flow) Inbound(ctx context.Context, l leg.Leg) (err error) {
 		if err := j.ask(ctx); err != nil { // 7. told about recording, in the language chosen; key 3 decides
 			return err
 		}
-		for {
-			a, err := j.queue(ctx, to) // 8. wait; the longest idle agent is rung
-			if err != nil {
-				return err
-			}
-			if a == nil {
-				break
-			}
-			if err := j.talk(ctx, a); !errors.Is(err, errBack) { // 9. they hear each other; hold, transfer and the like; recorded if the caller may be
-				return err
-			}
+		if err := j.serve(ctx, to); !errors.Is(err, errNobody) {
+			return err
 		}
+	}
+	return j.instead(ctx, to)
+}
+
+// serve lets the caller wait and talk, and wait again when the agent is lost.
+// errNobody is the end of a wait that nobody ended.
+func (j *journey) serve(ctx context.Context, to route.Destination) error {
+	for {
+		a, err := j.queue(ctx, to) // 8. wait; the longest idle agent is rung
+		if err != nil {
+			return err
+		}
+		if a == nil {
+			return errNobody
+		}
+		if err := j.talk(ctx, a); !errors.Is(err, errBack) { // 9. they hear each other; hold, transfer and the like; recorded if the caller may be
+			return err
+		}
+	}
+}
+
+// instead is what follows where no agent talks to the caller.
+func (j *journey) instead(ctx context.Context, to route.Destination) error {
+	if err := j.leadOut(ctx, to); !errors.Is(err, errNobody) { // or: connected to a number outside
+		return err
+	}
+	if to.Kind == route.Agents {
 		if err := j.say(ctx, line.Unavailable); err != nil {
 			return err
 		}
@@ -68,6 +86,9 @@ func (f *Flow) Inbound(ctx context.Context, l leg.Leg) (err error) {
 	}
 	return j.sorry(ctx, to) // or: hear that there is nobody
 }
+
+// errNobody is the end of a way to somebody on which nobody was.
+var errNobody = errors.New("flow: nobody took the call")
 
 // refuse ends a call to a number that is no line's. It is counted and told
 // apart, and nothing is kept of who called.

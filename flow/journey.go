@@ -19,11 +19,11 @@ import (
 	"sotto/recording"
 )
 
-// journey is one call on its way through the desk. The goroutine of Inbound
-// owns it; what others touch is guarded by mu.
+// journey is one call on its way through the desk. The goroutine of Inbound, or
+// of Outbound, owns it; what others touch is guarded by mu.
 type journey struct {
 	f      *Flow
-	caller leg.Leg
+	caller leg.Leg // of an outgoing call: who was called; nil until somebody answers
 	line   line.Line
 	locale string         // what the caller hears: the line's language, or the one chosen in a menu
 	call   *call.Call     // nil until it rings
@@ -37,7 +37,8 @@ type journey struct {
 	hushed   bool                    // it is paused
 	muted    map[sotto.PersonID]bool // agents nobody hears; nil for none
 
-	grant       dial.Grant    // of a call the desk made
+	out         *outgoing     // of a call that the desk makes; nil for one that came in
+	path        dial.Path     // by which the caller was led outside; "" when that did not happen
 	place       *queue.Place  // in the queue, or the last one there; nil for none
 	group       sotto.GroupID // whom the caller was given to; 0 for nobody
 	callerTimes call.Leg      // how long the caller talked and was on hold
@@ -65,10 +66,14 @@ func endsWith(ctx context.Context, l leg.Leg) (_ context.Context, release func()
 // begin writes that the call rings. It is not given up with the call: what
 // rang is a call, also when the caller has gone meanwhile.
 func (j *journey) begin(ctx context.Context, l sotto.LineID, inHours bool) (err error) {
-	j.call, err = j.f.Calls.Begin(context.WithoutCancel(ctx), call.Arrival{
-		Caller: j.caller.Caller(), Line: l, Locale: j.line.Locale, InHours: inHours, Follow: j.follow(),
-	})
-	if err == nil {
+	a := call.Arrival{Line: l, Locale: j.line.Locale, InHours: inHours, Follow: j.follow()}
+	if j.out != nil {
+		a.Direction, a.Caller = call.Outbound, leg.Caller{Number: j.out.grant.Number()}
+	} else {
+		a.Caller = j.caller.Caller()
+	}
+	j.call, err = j.f.Calls.Begin(context.WithoutCancel(ctx), a)
+	if err == nil && j.out == nil {
 		j.f.Metrics.Legs.Add(1)
 	}
 	return err
@@ -126,32 +131,63 @@ func stopped(ctx context.Context, err error) error {
 // end brings the call to its one end: the caller's leg, the reason, the row,
 // the ticket, the recording, the agent. It returns what the log should know.
 func (j *journey) end(err error) error {
-	cause := j.caller.Cause()
-	why := call.Failed
+	cause, why := j.causeOfCaller(), call.Failed
 	if j.call != nil {
 		why = call.ReasonOf(j.call.State(), cause, err)
 	} else if cause == leg.Shutdown || errors.Is(err, context.Canceled) {
 		why = call.Shutdown
 	}
 	j.show(leg.Progress{State: string(call.Ended), Reason: string(why)})
-	hangup(j.caller, why.Cause())
-	if j.call == nil {
-		return worth(why, err)
+	if j.caller != nil {
+		hangup(j.caller, why.Cause())
 	}
-	j.f.Metrics.Legs.Add(-1)
-	j.call.AddLeg(call.Leg{
-		Talk: j.callerTimes.Talk, Hold: j.callerTimes.Hold,
-		Kind: call.CallerLeg, StartedAt: j.call.StartedAt, AnsweredAt: j.answered, EndedAt: j.f.Clock(),
-		Cause: j.caller.Cause(), Quality: quality(j.caller),
-	})
+	var settled error
+	if j.out != nil {
+		settled = j.guard(func() error { return j.settleCall(why) })
+	}
+	switch {
+	case j.call == nil && j.out == nil:
+		return worth(why, err)
+	case j.call == nil && errors.Is(err, errSettled):
+		return settled
+	case j.call == nil:
+		return errors.Join(err, settled) // for who asked
+	}
+	j.noteCaller()
 	at := j.f.Clock()
 	end := j.guard(func() error {
 		return j.f.Calls.End(context.Background(), j.call, why, func(tx *db.Tx) error { return j.conclude(tx, why, at) })
 	})
 	stop := j.guard(func() error { return j.stopRecording(recording.NoReason) })
-	err = errors.Join(worth(why, err), end, stop)
+	err = errors.Join(worth(why, err), settled, end, stop)
 	sotto.Wrap(&err, "call %d", j.call.ID)
 	return err
+}
+
+// causeOfCaller is why the caller's leg ended; "" while it has not, or is none.
+func (j *journey) causeOfCaller() leg.Cause {
+	if j.caller == nil {
+		return ""
+	}
+	return j.caller.Cause()
+}
+
+// noteCaller notes the part of who the call is with.
+func (j *journey) noteCaller() {
+	l := call.Leg{
+		Talk: j.callerTimes.Talk, Hold: j.callerTimes.Hold,
+		Kind: call.CallerLeg, StartedAt: j.call.StartedAt, AnsweredAt: j.answered, EndedAt: j.f.Clock(),
+	}
+	if o := j.out; o != nil {
+		if l.StartedAt, l.Cause = o.dialled, o.cause; o.dialled.IsZero() {
+			return // nobody outside was disturbed
+		}
+	}
+	if j.caller != nil {
+		j.f.Metrics.Legs.Add(-1)
+		l.Cause, l.Quality = j.caller.Cause(), quality(j.caller)
+	}
+	j.call.AddLeg(l)
 }
 
 // wrapUp is how long an agent may write after a call on the line.
@@ -243,13 +279,13 @@ func stackOf(err error) string {
 
 func isNone(err error) bool { return err != nil && sotto.KindOf(err) == sotto.NotFound }
 
-// picked is an agent who took the call.
+// picked is an agent who took the call, or a number outside.
 type picked struct {
 	leg       leg.Leg
 	who       agent.Candidate
 	startedAt time.Time
 	answerAt  time.Time
 	part      call.Part  // how the agent comes in; "" by an offer
-	grant     dial.Grant // of a number outside where the agent was reached
+	grant     dial.Grant // of a number outside: where the agent was reached, or in an agent's place
 	since     time.Time  // since when that costs
 }

@@ -42,20 +42,17 @@ func (j *journey) choose(ctx context.Context, to route.Destination) (route.Desti
 	return to.Through(do.Route, j.line), nil
 }
 
-// reach replaces a destination that this desk cannot reach yet by what the
-// line does with a caller nobody talks to: numbers outside, which package dial
-// must grant, and texts. The caller is never left in silence.
+// reach replaces a destination that this desk cannot reach yet, a text, by what
+// the line does with a caller nobody talks to. The caller is never left in
+// silence.
 func (j *journey) reach(to route.Destination) route.Destination {
 	instead := route.Closed
 	if j.line.Voicemail || to.Overflow == route.Voicemail {
 		instead = route.Voicemail
 	}
-	if to.Kind == route.External || to.Kind == route.TextBack {
+	if to.Kind == route.TextBack {
 		j.f.Log.Warn("flow: a menu leads where the desk cannot connect to; the call goes to the overflow", "call", int64(j.call.ID), "line", int64(j.line.ID))
-		to.Kind, to.Overflow = instead, ""
-	}
-	if to.Overflow == route.External {
-		to.Overflow = instead
+		to.Kind, to.Overflow, to.Beyond = instead, "", ""
 	}
 	return to
 }

@@ -37,7 +37,7 @@ func (j *journey) dialOut(ctx context.Context, grant dial.Grant) (l leg.Leg, err
 		return nil, sotto.Fail(sotto.Denied, "Nobody allowed this number to be dialled.")
 	}
 	err = j.guard(func() (err error) {
-		l, err = j.f.DialOut(ctx, grant, leg.Caller{Number: j.line.Number})
+		l, err = j.f.DialOut(ctx, grant, leg.Caller{Number: j.line.Shown()})
 		return err
 	})
 	if err != nil {

@@ -87,12 +87,15 @@ func (j *journey) talk(ctx context.Context, a *picked) (err error) {
 		j: j, ctx: ctx, mix: j.f.Media.NewMix(), mail: make(chan func(), 16), done: make(chan struct{}), taped: true, since: j.f.Clock(),
 		noted: func() {},
 	}
-	t.add(&party{leg: j.caller, kind: call.CallerLeg, started: j.call.StartedAt, answered: j.answered, grant: j.grant})
-	agent := &party{
+	t.add(&party{leg: j.caller, kind: call.CallerLeg, started: j.call.StartedAt, answered: j.answered})
+	first := &party{
 		leg: a.leg, kind: call.AgentLeg, part: a.part, person: a.who.Person, key: a.who.Key, started: a.startedAt, answered: a.answerAt,
 		grant: a.grant, since: a.since,
 	}
-	t.add(agent)
+	if a.who.Person == 0 {
+		first.kind = call.ExternalLeg
+	}
+	t.add(first)
 	wait, stop := func() {}, func() {}
 	defer func() {
 		j.f.leave(j.call.ID)
@@ -105,7 +108,7 @@ func (j *journey) talk(ctx context.Context, a *picked) (err error) {
 	drain(j.caller.Media())
 	t.arrange()
 	t.hush(false)
-	wait = j.aside("connect", func() error { return j.connected(ctx, agent) })
+	wait = j.aside("connect", func() error { return j.connected(ctx, first) })
 	stop = j.listen(ctx)
 	j.f.enter(j.call.ID, t)
 	return t.run()
@@ -406,7 +409,7 @@ func (p *party) asLeg(now time.Time) call.Leg {
 // end lets everybody go but the caller, who may go back to the queue.
 func (t *talk) end() {
 	cause := leg.Released
-	if c := t.j.caller.Cause(); c == leg.Shutdown || c == "" && t.ctx.Err() != nil {
+	if c := t.j.caller.Cause(); c == leg.Shutdown || c == "" && errors.Is(context.Cause(t.ctx), context.Canceled) {
 		cause = leg.Shutdown
 	}
 	if t.ringing != nil {
@@ -425,7 +428,7 @@ func (t *talk) end() {
 	t.hush(true) // whoever waits again is not recorded
 }
 
-// connected writes what follows from an agent being on: the row, the ticket,
+// connected writes what follows from an agent, or a number outside, being on: the row, the ticket,
 // and the recording of both voices. Nobody waits for it to be heard.
 func (j *journey) connected(ctx context.Context, p *party) error {
 	ctx = context.WithoutCancel(ctx)

@@ -20,13 +20,17 @@ func (j *journey) recordAgent(ctx context.Context, p *party) error {
 	r, allowed := j.recorder, j.asked.record
 	j.mu.Unlock()
 	if r != nil {
-		if !allowed {
+		if !allowed || p.kind != call.AgentLeg {
 			return nil
 		}
 		return r.Agent(p.leg.Media(), p.person, p.key)
 	}
 	return j.record(ctx, recording.Call, func(r *recording.Recorder) error {
-		return errors.Join(r.Caller(j.caller.Media()), r.Agent(p.leg.Media(), p.person, p.key))
+		err := r.Caller(j.caller.Media())
+		if p.kind == call.AgentLeg {
+			err = errors.Join(err, r.Agent(p.leg.Media(), p.person, p.key))
+		}
+		return err
 	})
 }
 

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"sotto"
 	"sotto/call"
 	"sotto/db"
+	"sotto/dial"
 	"sotto/line"
 	"sotto/recording"
 	"sotto/ticket"
@@ -29,28 +31,48 @@ type conversation struct {
 	locale  string // the language the caller chose; "" for the line's
 	heard   bool   // what was said is being recorded
 
+	out      bool           // the desk called
+	back     bool           // because it had promised to
+	about    sotto.TicketID // the case it called about; 0 for none
+	stranger bool           // which is another person's than who was called: the number is not written there
+	path     dial.Path      // by which the caller was led outside; "" when that did not happen
+
 	started, answered, connected, ended time.Time
 }
 
 // openTicket opens the case while the agent talks, so that there is something
 // to write on. About a caller who is being erased there is none.
 func (j *journey) openTicket(tx *db.Tx, assignee sotto.PersonID) error {
-	c := j.conversation("", tx.Now)
+	c, err := j.conversation(tx, "", tx.Now)
+	if err != nil {
+		return err
+	}
 	c.agent = assignee
-	_, err := j.f.open(tx, c)
+	if c.about != 0 {
+		err := j.f.tie(tx, c, c.about)
+		if kind := sotto.KindOf(err); err == nil || kind != sotto.Conflict && kind != sotto.NotFound {
+			return unlessErased(err)
+		}
+	}
+	_, err = j.f.open(tx, c)
 	return unlessErased(err)
 }
 
 // closeTicket writes on the case what became of the call; it opens it if
-// nobody talked. Calls to a number that is no line's have none.
+// nobody talked. Calls to a number that is no line's have none, nor have those
+// that the desk was to make and nobody outside heard of.
 func (j *journey) closeTicket(tx *db.Tx, why call.Reason, at time.Time) error {
-	if j.line.ID == 0 {
+	if j.line.ID == 0 || j.out != nil && j.out.dialled.IsZero() {
 		return nil
 	}
-	return unlessErased(j.f.fileTicket(tx, j.conversation(why, at)))
+	c, err := j.conversation(tx, why, at)
+	if err != nil {
+		return err
+	}
+	return unlessErased(j.f.fileTicket(tx, c))
 }
 
-func (j *journey) conversation(why call.Reason, now time.Time) conversation {
+func (j *journey) conversation(tx *db.Tx, why call.Reason, now time.Time) (c conversation, err error) {
 	s := j.call.Summary()
 	chosen := j.locale
 	if chosen == j.line.Locale {
@@ -58,19 +80,29 @@ func (j *journey) conversation(why call.Reason, now time.Time) conversation {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return conversation{
-		locale: chosen,
-		line:   j.line, call: j.call.ID, person: j.call.Person, key: j.call.Key, number: j.call.Caller().Number, name: j.call.Caller().Name,
+	c = conversation{
+		locale: chosen, path: j.path,
+		line: j.line, call: j.call.ID, person: j.call.Person, key: j.call.Key, number: j.call.Caller().Number, name: j.call.Caller().Name,
 		agent: s.Agent, ticket: s.Ticket, why: why, message: s.Voicemail, consent: j.asked.Outcome, heard: j.recorder != nil,
 		started: s.StartedAt, answered: s.AnsweredAt, connected: s.ConnectedAt, ended: now,
 	}
+	if o := j.out; o != nil {
+		c.out, c.back, c.about = true, o.promise != nil, o.Ticket
+		if c.agent == 0 {
+			c.agent = o.Agent
+		}
+		if c.about != 0 {
+			c.stranger, err = j.theirs(tx)
+		}
+	}
+	return c, err
 }
 
 // caseOfRecord is the case of a call that a stop without warning cut off.
 func caseOfRecord(l line.Line, r call.Record) conversation {
 	return conversation{
 		line: l, call: r.ID, person: r.Person, key: r.Key, number: r.Number, name: r.Name, agent: r.Agent, ticket: r.Ticket,
-		why: r.Reason, message: r.Voicemail, consent: recording.Outcome(r.Consent), heard: r.Consent == string(recording.Granted),
+		why: r.Reason, message: r.Voicemail, out: r.Direction == call.Outbound, consent: recording.Outcome(r.Consent), heard: r.Consent == string(recording.Granted),
 		started: r.StartedAt, answered: r.AnsweredAt, connected: r.ConnectedAt, ended: r.EndedAt,
 	}
 }
@@ -88,8 +120,14 @@ func unlessErased(err error) error {
 // A case that was deleted or closed meanwhile gets a new one beside it.
 func (f *Flow) fileTicket(tx *db.Tx, c conversation) error {
 	says := ticket.CommentDraft{Kind: ticket.Voice, Call: c.call, Body: f.body(c)}
-	if c.ticket != 0 {
-		_, err := f.Tickets.CommentTx(tx, sotto.Desk(), c.ticket, says)
+	if id := cmp.Or(c.ticket, c.about); id != 0 {
+		var err error
+		if c.ticket == 0 {
+			err = f.tie(tx, c, id)
+		}
+		if err == nil {
+			_, err = f.Tickets.CommentTx(tx, sotto.Desk(), id, says)
+		}
 		if kind := sotto.KindOf(err); err == nil || kind != sotto.Conflict && kind != sotto.NotFound {
 			return err
 		}
@@ -108,8 +146,11 @@ func (f *Flow) open(tx *db.Tx, c conversation) (sotto.TicketID, error) {
 	switch {
 	case c.message:
 		via, subject = ticket.ByVoicemail, "ticket.message.subject"
-	case c.agent != 0:
+	case !c.connected.IsZero() || c.agent != 0 && !c.out:
 		subject = "ticket.call.subject"
+	}
+	if c.out {
+		via, c.stranger = ticket.ByOutbound, false // the case is that person's own
 	}
 	d := ticket.Draft{
 		Requester: c.person, Line: c.line.ID, Via: via, Assignee: c.agent,
@@ -126,22 +167,37 @@ func (f *Flow) open(tx *db.Tx, c conversation) (sotto.TicketID, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := f.Tickets.AttachCall(tx, t.ID, sotto.Desk(), c.call); err != nil {
-		return 0, err
-	}
-	if err := f.Recordings.Attach(tx, c.call, t.ID); err != nil {
-		return 0, err
-	}
-	return t.ID, f.Calls.SetTicket(tx, c.call, t.ID)
+	return t.ID, f.tie(tx, c, t.ID)
 }
 
-// say is a text in the line's language. A text that names the caller has
-// forms of its own for one who is nobody and for one who called from a page.
+// tie notes that the call and its recordings belong to a case.
+func (f *Flow) tie(tx *db.Tx, c conversation, id sotto.TicketID) error {
+	if err := f.Tickets.AttachCall(tx, id, sotto.Desk(), c.call); err != nil {
+		return err
+	}
+	if err := f.Recordings.Attach(tx, c.call, id); err != nil {
+		return err
+	}
+	return f.Calls.SetTicket(tx, c.call, id)
+}
+
+// say is a text in the line's language. A text may have a form of its own for
+// calls that the desk made, for one who called from a page, and for a caller
+// who is nobody.
 func (f *Flow) say(c conversation, key string, fill ...string) string {
 	if page := key + ".page"; c.fromPage() && f.words.Has(c.line.Locale, page) {
 		key = page
 	}
-	if withheld := key + ".withheld"; c.caller() == "" && f.words.Has(c.line.Locale, withheld) {
+	for _, form := range []struct {
+		so   bool
+		name string
+	}{{c.back, ".callback"}, {c.out, ".outbound"}} {
+		if form.so && f.words.Has(c.line.Locale, key+form.name) {
+			key += form.name
+			break
+		}
+	}
+	if withheld := key + ".withheld"; (c.caller() == "" || c.stranger) && f.words.Has(c.line.Locale, withheld) {
 		key = withheld
 	}
 	return f.words.Text(c.line.Locale, key, append(fill, "caller", c.caller())...)
@@ -156,10 +212,13 @@ func (f *Flow) body(c conversation) string {
 		say("ticket.body.when", "when", clockTime(c.started, c.line.Hours.Zone)),
 		say(c.why.Words()),
 	}
+	if c.path != "" {
+		rows = append(rows, say("ticket.body.outside."+string(c.path)))
+	}
 	if c.locale != "" {
 		rows = append(rows, say("ticket.body.language."+c.locale))
 	}
-	if !c.answered.IsZero() && !c.connected.IsZero() {
+	if !c.answered.IsZero() && !c.connected.IsZero() && !c.out && c.path == "" {
 		rows = append(rows, say("ticket.body.waited", "time", length(c.connected.Sub(c.answered))))
 	}
 	switch {

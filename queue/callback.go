@@ -308,16 +308,20 @@ func (c *Callback) Declined() { c.place.Declined() }
 // Missed says that the agent did not answer; another is looked for.
 func (c *Callback) Missed() { c.place.Missed() }
 
-// Kept forgets the promise: the caller was reached, or may not be called.
+// Kept forgets the promise: the caller was reached, or may not be called. An
+// agent who was not rung yet is free again.
 func (c *Callback) Kept(ctx context.Context) (err error) {
 	defer sotto.Wrap(&err, "queue.Kept(%d)", c.ID)
+	c.place.Leave()
 	return c.place.q.forget(ctx, c.ID)
 }
 
-// NotReached says that the caller did not answer. The promise is tried again
+// NotReached says that the caller did not answer, or may not be called just now;
+// an agent who was not rung yet is free again. The promise is tried again
 // later at the place it has, three times in all.
 func (c *Callback) NotReached(ctx context.Context) (err error) {
 	defer sotto.Wrap(&err, "queue.NotReached(%d)", c.ID)
+	c.place.Leave()
 	q := c.place.q
 	if c.Attempts+1 >= maxAttempts {
 		return q.forget(ctx, c.ID)

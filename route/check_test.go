@@ -126,7 +126,7 @@ func TestThrough(t *testing.T) {
 	}
 	for key, want := range map[string]route.Destination{
 		"1/1": with(func(d *route.Destination) {
-			d.Kind, d.Groups, d.Ring, d.Wait, d.Overflow, d.External = route.Agents, []sotto.GroupID{3, 4}, 20e9, 60e9, route.External, "+33199001234"
+			d.Kind, d.Groups, d.Ring, d.Wait, d.Overflow, d.Beyond = route.Agents, []sotto.GroupID{3, 4}, 20e9, 60e9, route.External, "+33199001234"
 		}),
 		"1/none": with(func(d *route.Destination) { d.Kind, d.Overflow = route.Voicemail, "" }),
 		"2/1":    with(func(d *route.Destination) { d.Kind, d.External = route.External, "+33199005678" }),

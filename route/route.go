@@ -49,34 +49,45 @@ type Destination struct {
 	Groups []sotto.GroupID
 	// Agent is the one agent who is asked; 0 is whoever of the groups is free.
 	Agent sotto.PersonID
-	// External is the number outside, E.164, for the kind or the overflow
-	// External. It is a desk's own setting, and goes to the trunk through the
-	// dial gate only.
-	External string
+	// External is the number outside, E.164, for the kind External, and Beyond
+	// that for the overflow External. They are settings of the desk's own, and go
+	// to the trunk through the dial gate only.
+	External, Beyond string
 	// Text is what the kind TextBack sends.
 	Text string
 }
 
 // Follow returns where a call to l goes at now.
 func Follow(l line.Line, now time.Time) Destination {
-	message := Closed
-	if l.Voicemail {
-		message = Voicemail
-	}
+	open := l.Hours.Open(now)
+	instead, number := instead(l, open)
 	switch {
-	case !l.Hours.Open(now):
-		return Destination{Kind: message, First: line.OutOfHours}
+	case !open:
+		return Destination{Kind: instead, First: line.OutOfHours, External: number}
 	case l.Wait == 0:
-		return Destination{Kind: message, First: line.Greeting, InHours: true}
+		return Destination{Kind: instead, First: line.Greeting, InHours: true, External: number}
 	}
-	return Destination{Kind: Agents, First: line.Greeting, Overflow: message, Ring: l.Ring, Wait: l.Wait, InHours: true}
+	return Destination{Kind: Agents, First: line.Greeting, Overflow: instead, Beyond: number, Ring: l.Ring, Wait: l.Wait, InHours: true}
+}
+
+// instead is what a line does with a caller nobody talks to. A line that takes
+// messages sends nobody outside.
+func instead(l line.Line, open bool) (k Kind, number string) {
+	switch number := l.OverflowAt(open); {
+	case l.Voicemail:
+		return Voicemail, ""
+	case number != "":
+		return External, number
+	}
+	return Closed, ""
 }
 
 // Through returns where a call goes that was bound for d when a menu sent it
 // r's way. The zero Route is none: the caller pressed nothing that helped, and
 // the call goes where it would have gone without a menu.
 func (d Destination) Through(r Route, l line.Line) Destination {
-	out := Destination{First: d.First, InHours: d.InHours, Overflow: d.message(), Chosen: true}
+	out := Destination{First: d.First, InHours: d.InHours, Chosen: true}
+	out.Overflow, out.Beyond = d.message()
 	switch r.Action {
 	case ToGroup:
 		out.Kind, out.Ring, out.Wait, out.Groups = Agents, l.Ring, l.Wait, r.Options.GroupIDs
@@ -87,25 +98,26 @@ func (d Destination) Through(r Route, l line.Line) Destination {
 	case ToTextBack:
 		out.Kind, out.Text = TextBack, r.OptionText
 	case ToVoicemail:
-		out.Kind, out.Overflow = Voicemail, ""
+		out.Kind, out.Overflow, out.Beyond = Voicemail, "", ""
 	default:
 		return d
 	}
 	for _, o := range r.Overflow {
 		switch o.Action {
 		case ToVoicemail:
-			out.Overflow = Voicemail
+			out.Overflow, out.Beyond = Voicemail, ""
 		case ToNumber:
-			out.Overflow, out.External = External, o.Options.Number
+			out.Overflow, out.Beyond = External, o.Options.Number
 		}
 	}
 	return out
 }
 
-// message is what d's line does with a caller nobody talks to.
-func (d Destination) message() Kind {
+// message is what d's line does with a caller nobody talks to, and the number
+// outside if that is it.
+func (d Destination) message() (k Kind, number string) {
 	if d.Kind == Agents {
-		return d.Overflow
+		return d.Overflow, d.Beyond
 	}
-	return d.Kind
+	return d.Kind, d.External
 }

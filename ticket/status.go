@@ -35,6 +35,7 @@ type Via string
 const (
 	ByVoice     Via = "voice"
 	ByVoicemail Via = "voicemail"
+	ByOutbound  Via = "outbound" // the desk called
 	ByAPI       Via = "api"
 	ByWeb       Via = "web"
 )
@@ -57,10 +58,10 @@ func (p Priority) check() error {
 
 func (v Via) check() error {
 	switch v {
-	case ByVoice, ByVoicemail, ByAPI, ByWeb:
+	case ByVoice, ByVoicemail, ByOutbound, ByAPI, ByWeb:
 		return nil
 	}
-	return sotto.FailField("via", "A ticket comes in by voice, voicemail, api or web.")
+	return sotto.FailField("via", "A ticket comes in by voice, voicemail, outbound, api or web.")
 }
 
 // to reports why a ticket may not go from s to next.

@@ -133,9 +133,9 @@ type Tally struct {
 	Pauses  int           // of the recording
 	Paused  time.Duration
 
-	Queued   time.Time     // when the caller began to wait for an agent; zero for never
-	Waited   time.Duration // and waited in all
-	Exceeded bool          // the longest wait of the line was over first
+	Queued  time.Time     // when the caller began to wait for an agent; zero for never
+	Wait    time.Duration // and how long the caller waited in all
+	Overdue bool          // the longest wait of the line was over first
 }
 
 // Count adds to the call's figures. They are written with its end.
@@ -150,8 +150,8 @@ func (c *Call) Count(t Tally) {
 	if c.tally.Queued.IsZero() {
 		c.tally.Queued = t.Queued
 	}
-	c.tally.Waited += t.Waited
-	c.tally.Exceeded = c.tally.Exceeded || t.Exceeded
+	c.tally.Wait += t.Wait
+	c.tally.Overdue = c.tally.Overdue || t.Overdue
 }
 
 // Calls begins, ends and remembers calls. Its methods may be called from any

@@ -13,7 +13,7 @@ UPDATE call SET ticket_id = $2 WHERE id = $1;
 -- name: End
 UPDATE call SET state = $2, agent_id = $3, consent = $4, voicemail = $5, answered_at = $6, connected_at = $7, ended_at = $8, reason = $9,
        holds = $10, hold_ms = $11, consult_ms = $12, pauses = $13, paused_ms = $14,
-       queued_at = $15, waited_ms = $16, exceeded = $17
+       queued_at = $15, wait_ms = $16, overdue = $17
 WHERE id = $1 AND ended_at IS NULL;
 
 -- name: Crash
@@ -27,19 +27,19 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);
 -- name: Open
 SELECT id, line_id, person_id, key_id, agent_id, ticket_id, direction, state, in_hours, from_number, from_name,
        consent, voicemail, started_at, answered_at, connected_at, ended_at, reason,
-       holds, hold_ms, consult_ms, pauses, paused_ms, queued_at, waited_ms, exceeded
+       holds, hold_ms, consult_ms, pauses, paused_ms, queued_at, wait_ms, overdue
 FROM call WHERE ended_at IS NULL ORDER BY id;
 
 -- name: Get
 SELECT id, line_id, person_id, key_id, agent_id, ticket_id, direction, state, in_hours, from_number, from_name,
        consent, voicemail, started_at, answered_at, connected_at, ended_at, reason,
-       holds, hold_ms, consult_ms, pauses, paused_ms, queued_at, waited_ms, exceeded
+       holds, hold_ms, consult_ms, pauses, paused_ms, queued_at, wait_ms, overdue
 FROM call WHERE id = $1;
 
 -- name: List
 SELECT id, line_id, person_id, key_id, agent_id, ticket_id, direction, state, in_hours, from_number, from_name,
        consent, voicemail, started_at, answered_at, connected_at, ended_at, reason,
-       holds, hold_ms, consult_ms, pauses, paused_ms, queued_at, waited_ms, exceeded
+       holds, hold_ms, consult_ms, pauses, paused_ms, queued_at, wait_ms, overdue
 FROM call
 WHERE id > $1 AND started_at >= $2 AND started_at < $3
 ORDER BY id LIMIT $4;
@@ -47,7 +47,7 @@ ORDER BY id LIMIT $4;
 -- name: OfTicket
 SELECT id, line_id, person_id, key_id, agent_id, ticket_id, direction, state, in_hours, from_number, from_name,
        consent, voicemail, started_at, answered_at, connected_at, ended_at, reason,
-       holds, hold_ms, consult_ms, pauses, paused_ms, queued_at, waited_ms, exceeded
+       holds, hold_ms, consult_ms, pauses, paused_ms, queued_at, wait_ms, overdue
 FROM call WHERE ticket_id = $1 ORDER BY id;
 
 -- name: Legs

@@ -171,7 +171,7 @@ func (cc *Calls) write(ctx context.Context, e ending, also func(*db.Tx) error) e
 		n, err := tx.Exec(cc.q["End"], id, string(Ended), e.row.agent, e.row.consent, e.row.voicemail, e.row.answered, e.row.connected,
 			db.Millis(e.at), string(e.reason), e.row.tally.Holds, e.row.tally.Hold.Milliseconds(), e.row.tally.Consult.Milliseconds(),
 			e.row.tally.Pauses, e.row.tally.Paused.Milliseconds(),
-			db.MillisOrNull(e.row.tally.Queued), e.row.tally.Waited.Milliseconds(), db.Bit(e.row.tally.Exceeded))
+			db.MillisOrNull(e.row.tally.Queued), e.row.tally.Wait.Milliseconds(), db.Bit(e.row.tally.Overdue))
 		if err != nil || n == 0 {
 			return err
 		}

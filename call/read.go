@@ -101,13 +101,13 @@ func (cc *Calls) Legs(ctx context.Context, id sotto.CallID) (all []Leg, err erro
 }
 
 func (cc *Calls) scan(s db.Scanner) (r Record, err error) {
-	var id, inHours, voicemail, started, hold, consult, paused, waited, exceeded int64
+	var id, inHours, voicemail, started, hold, consult, paused, wait, overdue int64
 	var line, who, key, agent, ticket, answered, connected, ended, queued *int64
 	var direction, state, reason string
 	var number, name keyring.Sealed
 	if err := s.Scan(&id, &line, &who, &key, &agent, &ticket, &direction, &state, &inHours, &number, &name,
 		&r.Consent, &voicemail, &started, &answered, &connected, &ended, &reason,
-		&r.Holds, &hold, &consult, &r.Pauses, &paused, &queued, &waited, &exceeded); err != nil {
+		&r.Holds, &hold, &consult, &r.Pauses, &paused, &queued, &wait, &overdue); err != nil {
 		return r, err
 	}
 	r.ID, r.Line, r.Person, r.Key = sotto.CallID(id), sotto.LineID(db.Value(line)), sotto.PersonID(db.Value(who)), sotto.KeyID(db.Value(key))
@@ -116,7 +116,7 @@ func (cc *Calls) scan(s db.Scanner) (r Record, err error) {
 	r.InHours, r.Voicemail, r.StartedAt = inHours == 1, voicemail == 1, db.Time(started)
 	r.AnsweredAt, r.ConnectedAt, r.EndedAt = db.TimeOrZero(answered), db.TimeOrZero(connected), db.TimeOrZero(ended)
 	r.Hold, r.Consult, r.Paused = millis(hold), millis(consult), millis(paused)
-	r.Queued, r.Waited, r.Exceeded = db.TimeOrZero(queued), millis(waited), exceeded == 1
+	r.Queued, r.Wait, r.Overdue = db.TimeOrZero(queued), millis(wait), overdue == 1
 	if r.Number, err = cc.open(number, catalogue.CallFromNumber, id); err != nil {
 		return r, err
 	}

@@ -32,7 +32,7 @@ func (j *journey) queue(ctx context.Context, to route.Destination) (*picked, err
 	}
 	place, began := j.wait(wants), j.f.Clock()
 	defer func() {
-		j.call.Count(call.Tally{Queued: began, Waited: j.f.Clock().Sub(began), Exceeded: place.End() == queue.TimedOut})
+		j.call.Count(call.Tally{Queued: began, Wait: j.f.Clock().Sub(began), Overdue: place.End() == queue.TimedOut})
 		place.Leave()
 	}()
 	stopListening := j.listen(ctx)

@@ -238,8 +238,8 @@ func TestNobodyAnswersAndNoMessagesAreTaken(t *testing.T) {
 		eventually(t, "that nobody is free", func() bool { return p.HeardTone(pitch(line.Unavailable)) })
 		done(t, over)
 		r := d.record(t)
-		if r.Reason != call.NoAgent || !r.Exceeded || r.Waited < time.Second || r.Queued.Before(r.StartedAt) {
-			t.Errorf("reason %q, waited %v from %v, exceeded %v", r.Reason, r.Waited, r.Queued, r.Exceeded)
+		if r.Reason != call.NoAgent || !r.Overdue || r.Wait < time.Second || r.Queued.Before(r.StartedAt) {
+			t.Errorf("reason %q, waited %v from %v, overdue %v", r.Reason, r.Wait, r.Queued, r.Overdue)
 		}
 		d.wantTicket(t, r, "Appel manqué de "+camille, "Personne n'a pris l'appel à temps.")
 	})

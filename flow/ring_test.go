@@ -103,8 +103,8 @@ func TestPrivateVoicemailOfAnAgentSwallowsNoCaller(t *testing.T) {
 	r := d.record(t)
 	legs, err := d.calls.Legs(context.Background(), r.ID)
 	check(t, err)
-	if r.Waited == 0 || r.Exceeded {
-		t.Errorf("waited %v, exceeded %v", r.Waited, r.Exceeded)
+	if r.Wait == 0 || r.Overdue {
+		t.Errorf("waited %v, overdue %v", r.Wait, r.Overdue)
 	}
 	if r.Reason != call.AbandonedInQueue || !slices.ContainsFunc(legs, func(l call.Leg) bool { return l.Person == w.id && l.Cause == leg.NoAnswer }) {
 		t.Errorf("%+v %+v", r, legs)

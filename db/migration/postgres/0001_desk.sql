@@ -414,8 +414,8 @@ CREATE TABLE call (
   pauses BIGINT NOT NULL DEFAULT 0,
   paused_ms BIGINT NOT NULL DEFAULT 0,
   queued_at BIGINT,
-  waited_ms BIGINT NOT NULL DEFAULT 0,
-  exceeded BIGINT NOT NULL DEFAULT 0
+  wait_ms BIGINT NOT NULL DEFAULT 0,
+  overdue BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX call_person ON call (person_id, key_id);
 CREATE INDEX call_agent ON call (agent_id);

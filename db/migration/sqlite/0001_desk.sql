@@ -414,8 +414,8 @@ CREATE TABLE call (
   pauses INTEGER NOT NULL DEFAULT 0,
   paused_ms INTEGER NOT NULL DEFAULT 0,
   queued_at INTEGER,
-  waited_ms INTEGER NOT NULL DEFAULT 0,
-  exceeded INTEGER NOT NULL DEFAULT 0
+  wait_ms INTEGER NOT NULL DEFAULT 0,
+  overdue INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX call_person ON call (person_id, key_id);
 CREATE INDEX call_agent ON call (agent_id);

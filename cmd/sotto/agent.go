@@ -47,16 +47,15 @@ func (c *agentTodayCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) err
 	if err != nil {
 		return err
 	}
-	w := columns(s.out)
+	t := s.table("person", "state", "status", "accepted:accepted %d", "declined:declined %d", "missed:missed %d", "talked_seconds:talked %v s", "online_seconds:online %v s")
 	for _, f := range all {
 		state := string(f.State)
 		if f.Reason.Unanswered {
 			state += " (offers rang out)"
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\taccepted %d\tdeclined %d\tmissed %d\ttalked %s\tonline %s\n",
-			f.Person, state, f.Status, f.Accepted, f.Denied, f.Missed, f.Talk, f.Online())
+		t.row(f.Person, state, f.Status, f.Accepted, f.Denied, f.Missed, f.Talk.Seconds(), f.Online().Seconds())
 	}
-	return w.Flush()
+	return t.flush()
 }
 
 type agentDeviceCmd struct {
@@ -121,15 +120,24 @@ func (c *agentGroupsCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) er
 		return err
 	}
 	in, err := d.Agents.Memberships(ctx)
+	if err != nil {
+		return err
+	}
+	t := s.table("id:-", "name:-", "members:-")
 	for _, g := range groups {
-		fmt.Fprintf(s.out, "%d %s\n", g.ID, g.Name)
+		members := []map[string]int64{}
 		for _, m := range in {
 			if m.Group == g.ID {
-				fmt.Fprintf(s.out, "  membership %d person %d\n", m.ID, m.Person)
+				members = append(members, map[string]int64{"membership": int64(m.ID), "person": int64(m.Person)})
 			}
 		}
+		t.row(g.ID, g.Name, members)
+		t.below("%d %s", g.ID, g.Name)
+		for _, m := range members {
+			t.below("  membership %d person %d", m["membership"], m["person"])
+		}
 	}
-	return err
+	return t.flush()
 }
 
 type agentGroupCmd struct {

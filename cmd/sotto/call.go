@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"sotto"
@@ -21,20 +20,23 @@ type callListCmd struct{}
 
 // DoDesk prints a line for each call and one for each party.
 func (c *callListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
-	w := columns(s.out)
+	t := s.table("id", "line:line %d", "state", "ticket:ticket %d", "parties:-")
 	for _, live := range d.Calls.Live() {
 		sum := live.Summary()
-		fmt.Fprintf(w, "%d\tline %d\t%s\tticket %d\n", live.ID, sum.Line, sum.State, sum.Ticket)
-		f := d.Flow()
-		if f == nil {
-			continue
+		var talk flow.Conversation
+		if f := d.Flow(); f != nil {
+			talk, _ = f.Conversation(ctx, live.ID)
 		}
-		t, _ := f.Conversation(ctx, live.ID)
-		for _, p := range t.Parties {
-			fmt.Fprintf(w, "  %s\tperson %d\t%s\t%s\n", p.Kind, p.Person, p.Place, p.Watch)
+		parties := []any{}
+		for _, p := range talk.Parties {
+			parties = append(parties, map[string]any{"leg": p.Kind, "person": p.Person, "place": p.Place, "watch": p.Watch})
+		}
+		t.row(live.ID, sum.Line, sum.State, sum.Ticket, parties)
+		for _, p := range talk.Parties {
+			t.below("  %s\tperson %d\t%s\t%s", p.Kind, p.Person, p.Place, p.Watch)
 		}
 	}
-	return w.Flush()
+	return t.flush()
 }
 
 type callDoCmd struct {
@@ -58,7 +60,7 @@ type callMonitoringCmd struct{}
 
 // DoDesk prints a line for each time somebody was in another's call.
 func (c *callMonitoringCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
-	w := columns(s.out)
+	t := s.table("call:call %d", "ticket:ticket %d", "agent:of person %d", "supervisor:person %d", "action", "started_at", "ended_at")
 	for after := int64(0); ; {
 		page, err := d.Calls.Monitorings(ctx, sotto.Operator(), after, 0)
 		if err != nil {
@@ -70,11 +72,10 @@ func (c *callMonitoringCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams)
 			if !m.EndedAt.IsZero() {
 				ended = m.EndedAt.Format(time.RFC3339)
 			}
-			fmt.Fprintf(w, "call %d\tticket %d\tof person %d\tperson %d\t%s\t%s\t%s\n",
-				m.Call, m.Ticket, m.Agent, m.Supervisor, m.Action, m.StartedAt.Format(time.RFC3339), ended)
+			t.row(m.Call, m.Ticket, m.Agent, m.Supervisor, m.Action, m.StartedAt, ended)
 		}
 		if len(page) == 0 {
-			return w.Flush()
+			return t.flush()
 		}
 	}
 }

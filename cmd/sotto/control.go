@@ -14,6 +14,7 @@ import (
 
 	"sotto"
 	"sotto/desk"
+	"sotto/obs"
 )
 
 // One process owns the data. While a desk is served, other commands reach it
@@ -145,13 +146,23 @@ func (c *control) answer(ctx context.Context, conn net.Conn) {
 		return
 	}
 	s := streams{in: eof{}, out: w.to(frameOut), err: w.to(frameErr), clock: c.d.Config().Clock, dir: a.Dir}
-	_, chosen, code := parse(a.Args, s)
+	_, chosen, code := parse(a.Args, &s)
 	dc, ok := chosen.(deskCommand)
 	if !ok {
 		w.exit(code)
 		return
 	}
-	w.exit(report(dc.DoDesk(ctx, c.d, s), s.err))
+	w.exit(report(shielded(func() error { return dc.DoDesk(ctx, c.d, s) }), s.err))
+}
+
+// shielded runs f; a panic is an error of this command, and the desk goes on.
+func shielded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = obs.Recovered(p)
+		}
+	}()
+	return f()
 }
 
 type eof struct{}

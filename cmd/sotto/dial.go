@@ -33,12 +33,13 @@ func (c *dialShowCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error
 	if err != nil {
 		return err
 	}
-	w := columns(s.out)
-	fmt.Fprintf(w, "countries\t%s\n", strings.Join(r.Countries, " "))
+	t := s.table("rule", "value")
+	t.row("countries", strings.Join(r.Countries, " "))
 	for _, p := range r.Rates {
-		fmt.Fprintf(w, "rate %s\t%d millionths a minute\n", p.Prefix, p.Micros)
+		t.row("rate "+p.Prefix, fmt.Sprintf("%d millionths a minute", p.Micros))
 	}
-	fmt.Fprintf(w, "now\t%d calls\ntoday\t%d s, %d millionths\n", u.Calls, u.Seconds, u.Micros)
+	t.row("now", fmt.Sprintf("%d calls", u.Calls))
+	t.row("today", fmt.Sprintf("%d s, %d millionths", u.Seconds, u.Micros))
 	if err := d.DB.Read(ctx, func(tx *db.Tx) error {
 		for _, name := range dial.Caps() {
 			n, err := db.Setting(tx, name, -1)
@@ -46,16 +47,16 @@ func (c *dialShowCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error
 				return err
 			}
 			if n < 0 {
-				fmt.Fprintf(w, "%s\tthe default\n", name)
+				t.row(name, "the default")
 			} else {
-				fmt.Fprintf(w, "%s\t%d\n", name, n)
+				t.row(name, n)
 			}
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	return w.Flush()
+	return t.flush()
 }
 
 // changeRules lets edit change the rules in force.

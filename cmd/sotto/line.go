@@ -56,12 +56,11 @@ func (c *lineListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error
 	if err != nil {
 		return err
 	}
-	w := columns(s.out)
+	t := s.table("id", "number", "name", "locale", "recording:recording %s", "keep_calls:calls kept %s", "keep_messages:messages kept %s")
 	for _, l := range all {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\trecording %s\tcalls kept %s\tmessages kept %s\n",
-			l.ID, l.Number, l.Name, l.Locale, l.Consent, days(l.KeepCallDays), days(l.KeepVoicemailDays))
+		t.row(l.ID, l.Number, l.Name, l.Locale, l.Consent, days(l.KeepCallDays), days(l.KeepVoicemailDays))
 	}
-	return w.Flush()
+	return t.flush()
 }
 
 func days(n int) string {
@@ -81,11 +80,18 @@ func (c *lineShowCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error
 	if err != nil {
 		return err
 	}
-	w := columns(s.out)
-	for _, word := range l.Words() {
-		fmt.Fprintf(w, "%s\t%s\n", word.Field, word.Value)
+	if s.json {
+		values := map[string]string{}
+		for _, word := range l.Words() {
+			values[word.Field] = word.Value
+		}
+		return writeJSON(s.out, values)
 	}
-	return w.Flush()
+	t := s.table("field", "value")
+	for _, word := range l.Words() {
+		t.row(word.Field, word.Value)
+	}
+	return t.flush()
 }
 
 type lineSetCmd struct {
@@ -147,7 +153,7 @@ func (c *lineSoundsCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) err
 	if err != nil {
 		return err
 	}
-	w := columns(s.out)
+	t := s.table("category", "when", "notice", "seconds:%.1f s")
 	for _, category := range line.Categories() {
 		for _, open := range []bool{true, false} {
 			sound, err := d.Lines.Hear(ctx, c.ID, open, category, l.Locale)
@@ -158,10 +164,10 @@ func (c *lineSoundsCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) err
 			if open {
 				when = "while open"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%.1f s\n", category, when, sound.Notice, sound.Clip.Duration().Seconds())
+			t.row(category, when, sound.Notice, sound.Clip.Duration().Seconds())
 		}
 	}
-	return w.Flush()
+	return t.flush()
 }
 
 type lineDeleteCmd struct {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -36,11 +35,8 @@ type streams struct {
 	out, err io.Writer
 	clock    sotto.Clock
 	dir      string // where relative paths begin; "" is the working directory
+	json     bool   // --json: lists and records are for machines
 }
-
-// columns writes lines whose cells, split by tabs, stand below each other; flush
-// it.
-func columns(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
 
 // command is what every sub-command but those for the desk's data implements.
 type command interface {
@@ -58,7 +54,7 @@ type deskCommand interface {
 func run(args []string, s streams) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	g, chosen, code := parse(args, s)
+	g, chosen, code := parse(args, &s)
 	if chosen == nil {
 		return code
 	}
@@ -73,8 +69,8 @@ func run(args []string, s streams) int {
 }
 
 // parse returns the chosen command, or nil and the exit code of a usage error
-// or of --help.
-func parse(args []string, s streams) (*globals, any, int) {
+// or of --help. It tells s whether machines read it.
+func parse(args []string, s *streams) (*globals, any, int) {
 	var c cli
 	code := -1
 	k, err := kong.New(&c, kong.Name("sotto"), kong.Description("A voice support desk that can forget."),
@@ -91,6 +87,7 @@ func parse(args []string, s streams) (*globals, any, int) {
 		fmt.Fprintf(s.err, "sotto: %v\nRun `sotto --help` for the commands.\n", err)
 		return nil, nil, exitMisused
 	}
+	s.json = c.JSON
 	chosen := kc.Selected().Target.Addr().Interface()
 	return &c.globals, chosen, 0
 }
@@ -127,7 +124,7 @@ func (q quiet) Error() string { return fmt.Sprintf("exit %d", int(q)) }
 type globals struct {
 	ConfigFile string `name:"config" placeholder:"FILE" help:"Configuration file; see sotto config print." env:"SOTTO_CONFIG"`
 	Data       string `placeholder:"DIR" help:"Folder that holds everything; overrides the configuration." env:"SOTTO_DATA"`
-	JSON       bool   `help:"Print JSON for machines."`
+	JSON       bool   `help:"Print lists and records as JSON, for machines."`
 }
 
 // load returns the configuration in force.

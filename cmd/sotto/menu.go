@@ -35,11 +35,11 @@ func (c *menuListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error
 	if err != nil {
 		return err
 	}
-	w := columns(s.out)
+	t := s.table("id", "name", "live", "menus:%d menus")
 	for _, v := range all {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d menus\n", v.ID, v.Name, live(v.Live), len(v.Draft.Menus))
+		t.row(v.ID, v.Name, live(v.Live), len(v.Draft.Menus))
 	}
-	return w.Flush()
+	return t.flush()
 }
 
 func live(version int64) string {

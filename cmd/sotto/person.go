@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"sotto"
 	"sotto/desk"
+	"sotto/erasure"
 	"sotto/person"
 	"sotto/privacy"
 )
@@ -58,11 +57,11 @@ func (c *personFindCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) err
 	if len(found) == 0 {
 		return sotto.Fail(sotto.NotFound, "Nobody here is called that or can be reached there.")
 	}
-	w := columns(s.out)
+	t := s.table("id", "role", "name", "phone", "email")
 	for _, p := range found {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", p.ID, p.Role, p.Name, p.Phone(), p.Email())
+		t.row(p.ID, p.Role, p.Name, p.Phone(), p.Email())
 	}
-	return w.Flush()
+	return t.flush()
 }
 
 type personShowCmd struct {
@@ -76,7 +75,7 @@ func (c *personShowCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) err
 	if err != nil {
 		return err
 	}
-	if c.As == "json" {
+	if c.As == "json" || s.json {
 		return writeJSON(s.out, rep)
 	}
 	w := columns(s.out)
@@ -146,11 +145,14 @@ type personEraseCmd struct {
 // DoDesk previews, or erases.
 func (c *personEraseCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
 	if !c.Yes {
-		return c.preview(ctx, d, s.out)
+		return c.preview(ctx, d, s)
 	}
 	out, err := d.Rights.Erase(ctx, sotto.Operator(), c.ID)
 	if err != nil {
 		return err
+	}
+	if s.json {
+		return c.machine(s, out)
 	}
 	fmt.Fprintf(s.out, "unreadable after %v, removed after %v\n", out.Unreadable, out.Took)
 	for _, st := range out.Steps {
@@ -172,12 +174,32 @@ func (c *personEraseCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) er
 	return nil
 }
 
-func (c *personEraseCmd) preview(ctx context.Context, d *desk.Desk, w io.Writer) error {
+// machine prints what came of an erasure for machines. The nonce is only there
+// where it opens the receipt's commitment.
+func (c *personEraseCmd) machine(s streams, out erasure.Outcome) error {
+	o := map[string]any{
+		"person": out.Person, "receipt": out.Receipt, "unreadable_seconds": out.Unreadable.Seconds(), "took_seconds": out.Took.Seconds(),
+		"steps": out.Steps, "scan": out.Scan, "waiting_for": append([]string{}, out.Incomplete...),
+	}
+	if out.Identity != "" {
+		o["nonce"] = hex.EncodeToString(out.Nonce[:])
+	}
+	err := writeJSON(s.out, o)
+	if err == nil && len(out.Incomplete) > 0 {
+		err = quiet(exitFailed)
+	}
+	return err
+}
+
+func (c *personEraseCmd) preview(ctx context.Context, d *desk.Desk, s streams) error {
 	p, err := d.Rights.PreviewErasure(ctx, sotto.Operator(), c.ID)
 	if err != nil {
 		return err
 	}
-	tw := columns(w)
+	if s.json {
+		return writeJSON(s.out, p)
+	}
+	w, tw := s.out, columns(s.out)
 	for _, pl := range p.Places {
 		fmt.Fprintf(tw, "%s\t%d\t%s\n", pl.Table, pl.Rows, pl.Outcome)
 	}
@@ -206,10 +228,4 @@ func (c *personObjectCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) e
 		return d.Rights.WithdrawObjection(ctx, sotto.Operator(), c.ID, person.Purpose(c.Purpose))
 	}
 	return d.Rights.Object(ctx, sotto.Operator(), c.ID, person.Purpose(c.Purpose))
-}
-
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

@@ -27,9 +27,10 @@ type receiptListCmd struct {
 
 // DoDesk prints a line for each record.
 func (c *receiptListCmd) DoDesk(_ context.Context, d *desk.Desk, s streams) error {
+	t := s.table("no", "at", "kind", "about", "keys:%d keys", "steps:%d steps")
 	size, _ := d.Receipts.Head()
 	if int64(c.Since) >= size {
-		return nil
+		return t.flush()
 	}
 	for rec, err := range d.Receipts.Since(c.Since) {
 		if err != nil {
@@ -39,9 +40,9 @@ func (c *receiptListCmd) DoDesk(_ context.Context, d *desk.Desk, s streams) erro
 		if rec.Thing != "" {
 			about = fmt.Sprintf("%s %d", rec.Thing, rec.ThingID)
 		}
-		fmt.Fprintf(s.out, "%d\t%s\t%s\t%s\t%d keys\t%d steps\n", rec.No, rec.At.Format(time.RFC3339), rec.Kind, about, len(rec.Keys), len(rec.Steps))
+		t.row(rec.No, rec.At, rec.Kind, about, len(rec.Keys), len(rec.Steps))
 	}
-	return nil
+	return t.flush()
 }
 
 type receiptShowCmd struct {

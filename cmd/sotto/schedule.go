@@ -58,14 +58,18 @@ func (c *scheduleListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) e
 	if err != nil {
 		return err
 	}
-	w := columns(s.out)
+	t := s.table("id", "name", "zone", "hours", "holidays:-")
 	for _, p := range all {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", p.ID, p.Name, p.Zone, p.Hours)
+		holidays := []map[string]any{}
 		for _, h := range p.Holidays {
-			fmt.Fprintf(w, "\tclosed\t%s to %s\t%s\n", h.First, h.Last, h.Name)
+			holidays = append(holidays, map[string]any{"first": h.First, "last": h.Last, "name": h.Name})
+		}
+		t.row(p.ID, p.Name, p.Zone, p.Hours, holidays)
+		for _, h := range p.Holidays {
+			t.below("\tclosed\t%s to %s\t%s", h.First, h.Last, h.Name)
 		}
 	}
-	return w.Flush()
+	return t.flush()
 }
 
 type scheduleSetCmd struct {

@@ -244,7 +244,7 @@ func clock(ts *testscript.TestScript, neg bool, args []string) {
 // everything after `exec`.
 func sottoCmd(ts *testscript.TestScript, neg bool, args []string) {
 	failed := false
-	_, chosen, _ := parse(args, streams{out: io.Discard, err: io.Discard})
+	_, chosen, _ := parse(args, &streams{out: io.Discard, err: io.Discard})
 	_, onDesk := chosen.(deskCommand)
 	_, telephone := chosen.(*phoneCmd)
 	if (onDesk || telephone) && !slices.Contains(args, "--data") {
@@ -274,7 +274,7 @@ func here(ts *testscript.TestScript, args []string, out, errs io.Writer) int {
 	s := streams{
 		in: strings.NewReader(""), out: out, err: errs, clock: storyClock(ts.Getenv("SOTTO_STORY_CLOCK")), dir: ts.MkAbs("."),
 	}
-	g, chosen, code := parse(append(front, args...), s)
+	g, chosen, code := parse(append(front, args...), &s)
 	if chosen == nil {
 		return code
 	}

@@ -95,7 +95,7 @@ func fillDesk(ts *testscript.TestScript, d *desk.Desk, line []string) (err error
 	do := func(args ...string) string {
 		var out strings.Builder
 		s := streams{in: strings.NewReader(""), out: &out, err: &out, clock: d.Config().Clock}
-		_, chosen, _ := parse(args, s)
+		_, chosen, _ := parse(args, &s)
 		c, ok := chosen.(deskCommand)
 		if !ok {
 			ts.Fatalf("sotto %s: %s", strings.Join(args, " "), out.String())

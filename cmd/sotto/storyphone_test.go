@@ -102,7 +102,7 @@ func phone(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	front := []string{"phone", "--server", ts.Getenv("SIP"), "--play", wav, "--for", "60s"}
 	s := streams{in: strings.NewReader(""), out: &p.out, err: &p.out, clock: time.Now, dir: ts.MkAbs(".")}
-	g, chosen, _ := parse(append(front, args[2:]...), s)
+	g, chosen, _ := parse(append(front, args[2:]...), &s)
 	c, ok := chosen.(*phoneCmd)
 	if !ok {
 		ts.Fatalf("%s", p.out.String())

@@ -28,27 +28,28 @@ type ticketListCmd struct {
 
 // DoDesk prints a line for each ticket.
 func (c *ticketListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
-	w := columns(s.out)
 	if c.Deleted {
 		page, _, err := d.Tickets.Deleted(ctx, sotto.Operator(), ticket.Page{})
 		if err != nil {
 			return err
 		}
+		list := s.table("id", "deleted_at", "subject")
 		for _, t := range page {
-			fmt.Fprintf(w, "%d\t%s\t%s\n", t.ID, t.DeletedAt.Format(time.RFC3339), t.Subject)
+			list.row(t.ID, t.DeletedAt, t.Subject)
 		}
-		return w.Flush()
+		return list.flush()
 	}
+	list := s.table("id", "status", "via", "created_at", "subject")
 	for p := (ticket.Page{}); ; {
 		page, next, err := d.Tickets.List(ctx, sotto.Operator(), ticket.Filter{}, p)
 		if err != nil {
 			return err
 		}
 		for _, t := range page {
-			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", t.ID, t.Status, t.Via, t.CreatedAt.Format(time.RFC3339), t.Subject)
+			list.row(t.ID, t.Status, t.Via, t.CreatedAt, t.Subject)
 		}
 		if next == "" {
-			return w.Flush()
+			return list.flush()
 		}
 		p.After = next
 	}
@@ -64,27 +65,30 @@ func (c *ticketShowCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) err
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "ticket %d: %s\n%s, via %s, requester %d, opened %s\n", t.ID, t.Subject, t.Status, t.Via, t.Requester, t.CreatedAt.Format(time.RFC3339))
 	comments, _, err := d.Tickets.Comments(ctx, sotto.Operator(), c.ID, ticket.Page{})
 	if err != nil {
 		return err
 	}
+	recordings, err := d.Recordings.ByTicket(ctx, sotto.Operator(), c.ID)
+	if err != nil {
+		return err
+	}
+	events, _, err := d.Tickets.Events(ctx, sotto.Operator(), c.ID, ticket.Page{})
+	if err != nil {
+		return err
+	}
+	if s.json {
+		return writeJSON(s.out, map[string]any{"ticket": t, "comments": comments, "recordings": recordings, "events": events})
+	}
+	fmt.Fprintf(s.out, "ticket %d: %s\n%s, via %s, requester %d, opened %s\n", t.ID, t.Subject, t.Status, t.Via, t.Requester, t.CreatedAt.Format(time.RFC3339))
 	for _, m := range comments {
 		fmt.Fprintf(s.out, "\ncomment %d (%s, public: %v)\n%s\n", m.ID, m.Kind, m.Public, m.Body)
 		for _, a := range m.Attachments {
 			fmt.Fprintf(s.out, "  attachment %d: %s (%d bytes)\n", a.ID, a.Name, a.Size)
 		}
 	}
-	recordings, err := d.Recordings.ByTicket(ctx, sotto.Operator(), c.ID)
-	if err != nil {
-		return err
-	}
 	for _, r := range recordings {
 		fmt.Fprintf(s.out, "\nrecording %d: %s, %s, %v\n", r.ID, r.Kind, r.State, r.Duration)
-	}
-	events, _, err := d.Tickets.Events(ctx, sotto.Operator(), c.ID, ticket.Page{})
-	if err != nil {
-		return err
 	}
 	fmt.Fprintln(s.out)
 	for _, e := range events {
@@ -213,7 +217,7 @@ func (c *auditListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) erro
 	if err != nil {
 		return err
 	}
-	w := columns(s.out)
+	t := s.table("id", "at", "actor", "action", "thing", "ticket:ticket %d", "person:-")
 	for _, r := range list {
 		who := string(r.ActorKind)
 		if r.Actor != 0 {
@@ -223,9 +227,9 @@ func (c *auditListCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) erro
 				who = fmt.Sprintf("person %d", r.Actor)
 			}
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s %d\tticket %d\n", r.ID, r.At.Format(time.RFC3339), who, r.Action, r.Source, r.SourceID, r.Ticket)
+		t.row(r.ID, r.At, who, r.Action, fmt.Sprintf("%s %d", r.Source, r.SourceID), r.Ticket, r.Person)
 	}
-	return w.Flush()
+	return t.flush()
 }
 
 type auditVerifyCmd struct{}

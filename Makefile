@@ -90,6 +90,9 @@ canary: ## fill every place, erase half the people under kill -9, search every b
 torture: ## RFC 4475 over every transport, with 200 damaged copies of each message and a call after each
 	SOTTO_TORTURE=long go test -count 1 -run '^TestTorture' -timeout 60m ./leg/sip
 
+fraud: ## every path to a trunk, as everybody, to twenty-four kinds of numbers: what a carrier sees is what the rules allow
+	SOTTO_FRAUD=long go test -count 1 -v -run '^TestFraud' -timeout 60m ./sottotest/fraud
+
 documents: catalogue cites depaware ## write the documents that are made from the code
 
 catalogue: ## write CATALOGUE.md
@@ -109,4 +112,4 @@ sounds: ## speak the lines' default sounds anew (needs espeak-ng and sox)
 clean: ## remove what was built; the data folder stays
 	rm -rf bin
 
-.PHONY: help run build test check format vet lint vulnerable rules fuzz bench routing canary torture documents catalogue cites depaware sounds clean
+.PHONY: help run build test check format vet lint vulnerable rules fuzz bench routing canary torture fraud documents catalogue cites depaware sounds clean

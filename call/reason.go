@@ -39,6 +39,7 @@ const (
 	Unconfirmed          Reason = "unconfirmed"            // answered, and the caller's side never confirmed it
 	Protocol             Reason = "protocol"               // the caller's side broke the telephone protocol
 	Rejected             Reason = "rejected"               // the desk refused the call
+	Insecure             Reason = "insecure"               // the line takes encrypted calls only
 	Failed               Reason = "failed"                 // an error of the desk
 	Shutdown             Reason = "shutdown"               // the desk was stopped in good order
 	Crashed              Reason = "crashed"                // the desk stopped without warning; found at the next start
@@ -96,6 +97,7 @@ func outcomes() []outcome {
 		{Unconfirmed, ByNetwork, 200, "failed"},
 		{Protocol, ByNetwork, 400, "failed"},
 		{Rejected, ByDesk, 603, "failed"},
+		{Insecure, ByCaller, 488, "failed"},
 		{Failed, ByDesk, 500, "failed"},
 		{Shutdown, ByDesk, 503, "failed"},
 		{Crashed, ByDesk, 503, "failed"},
@@ -142,6 +144,8 @@ func (r Reason) Cause() leg.Cause {
 		return leg.Unreachable
 	case Rejected:
 		return leg.Rejected
+	case Insecure:
+		return leg.Insecure
 	case Failed, Crashed:
 		return leg.Fault
 	case Shutdown:
@@ -186,6 +190,8 @@ func ReasonOf(at State, cause leg.Cause, err error) Reason {
 		return Protocol
 	case leg.Rejected, leg.BusyHere:
 		return Rejected
+	case leg.Insecure:
+		return Insecure
 	case leg.Shutdown:
 		return Shutdown
 	case leg.NoAnswer:

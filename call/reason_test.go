@@ -67,6 +67,7 @@ func TestEveryEndHasOneReasonStatusAndWords(t *testing.T) {
 		{"no ACK", call.Ringing, leg.AckLost, ended(leg.AckLost), call.Unconfirmed, call.ByNetwork, 200, "The caller's network never confirmed that the call was answered."},
 		{"an SDP that cannot work", call.Ringing, leg.Protocol, ended(leg.Protocol), call.Protocol, call.ByNetwork, 400, "The caller's network broke the telephone protocol."},
 		{"we refused", call.Ringing, leg.Rejected, nil, call.Rejected, call.ByDesk, 603, "The desk refused the call."},
+		{"it could be overheard", call.Ringing, leg.Insecure, ended(leg.Insecure), call.Insecure, call.ByCaller, 488, "The line takes encrypted calls only, and this one was not."},
 		{"our leg panicked", call.Connected, leg.Fault, nil, call.Failed, call.ByDesk, 500, "The call ended because of an error of the desk."},
 		{"a step panicked", call.Queued, "", panicked, call.Failed, call.ByDesk, 500, "The call ended because of an error of the desk."},
 		{"a step panicked and the caller left", call.Queued, leg.HungUp, panicked, call.Failed, call.ByDesk, 500, "The call ended because of an error of the desk."},

@@ -148,7 +148,7 @@ func (s *Server) keepPromises(context.Context) error {
 }
 
 // dialOut calls a number outside through the trunks, the first first.
-func (s *Server) dialOut(ctx context.Context, grant dial.Grant, who leg.Caller) (leg.Leg, error) {
+func (s *Server) dialOut(ctx context.Context, grant dial.Grant, who leg.Caller, secure bool) (leg.Leg, error) {
 	var names []string
 	for _, t := range s.d.cfg.Trunks {
 		if t.Address != "" {
@@ -158,7 +158,7 @@ func (s *Server) dialOut(ctx context.Context, grant dial.Grant, who leg.Caller) 
 	if len(names) == 0 {
 		return nil, sotto.FailCause(sotto.Conflict, "No trunk of this desk takes calls out.", &leg.EndError{Cause: leg.Unreachable})
 	}
-	return s.phone.Dial(ctx, sip.Target{Trunks: names, Number: grant.Number(), Caller: who})
+	return s.phone.Dial(ctx, sip.Target{Trunks: names, Number: grant.Number(), Caller: who, Secure: secure})
 }
 
 func (s *Server) openWeb(context.Context) (err error) {

@@ -75,9 +75,10 @@ type desk struct {
 	gate       *dial.Gate
 	line       line.Line
 
-	mu     sync.Mutex
-	phones map[sotto.DeviceID]func(context.Context) (leg.Leg, error) // what ringing each telephone comes to
-	trunk  func(ctx context.Context, number string) (leg.Leg, error) // what calling a number outside comes to
+	mu      sync.Mutex
+	guarded bool                                                      // the trunk was told to let nobody listen
+	phones  map[sotto.DeviceID]func(context.Context) (leg.Leg, error) // what ringing each telephone comes to
+	trunk   func(ctx context.Context, number string) (leg.Leg, error) // what calling a number outside comes to
 }
 
 func each(t *testing.T, f func(t *testing.T, d *desk)) {
@@ -235,8 +236,9 @@ func (d *desk) dial(ctx context.Context, device sotto.DeviceID, _ leg.Caller) (l
 }
 
 // dialOut is the trunk.
-func (d *desk) dialOut(ctx context.Context, grant dial.Grant, _ leg.Caller) (leg.Leg, error) {
+func (d *desk) dialOut(ctx context.Context, grant dial.Grant, _ leg.Caller, secure bool) (leg.Leg, error) {
 	d.mu.Lock()
+	d.guarded = secure
 	f := d.trunk
 	d.mu.Unlock()
 	if f == nil {

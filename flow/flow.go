@@ -49,8 +49,9 @@ type Config struct {
 	// with an error that has a cause (leg.CauseOf). who is what the agent sees.
 	// When ctx ends it must give up.
 	Dial func(ctx context.Context, device sotto.DeviceID, who leg.Caller) (leg.Leg, error)
-	// DialOut calls the number of a grant through a trunk, as Dial does.
-	DialOut func(ctx context.Context, grant dial.Grant, who leg.Caller) (leg.Leg, error)
+	// DialOut calls the number of a grant through a trunk, as Dial does;
+	// secure lets nobody on the way listen (leg.Guarded).
+	DialOut func(ctx context.Context, grant dial.Grant, who leg.Caller, secure bool) (leg.Leg, error)
 	Gate    *dial.Gate
 	Audit   *audit.Log
 	Media   *media.Engine // of every leg's audio

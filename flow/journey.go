@@ -81,6 +81,9 @@ func (j *journey) begin(ctx context.Context, l sotto.LineID, inHours bool) (err 
 
 // answer picks up. It is done when the caller's side has confirmed it.
 func (j *journey) answer(ctx context.Context) error {
+	if err := j.encrypt(ctx, j.caller); err != nil {
+		return stopped(ctx, err)
+	}
 	if err := j.caller.Answer(ctx); err != nil {
 		return stopped(ctx, err)
 	}
@@ -88,6 +91,18 @@ func (j *journey) answer(ctx context.Context) error {
 	j.call.Answered(j.answered)
 	j.call.Enter(call.Greeting)
 	return nil
+}
+
+// encrypt ends a party of a line for encrypted calls that could be overheard.
+func (j *journey) encrypt(ctx context.Context, l leg.Leg) error {
+	if !j.line.SecureMedia {
+		return nil
+	}
+	if g, ok := l.(leg.Guarded); ok {
+		return g.Encrypt(ctx)
+	}
+	hangup(l, leg.Insecure)
+	return &leg.EndError{Cause: leg.Insecure}
 }
 
 // say plays a sound of the line to its end.

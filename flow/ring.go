@@ -31,13 +31,13 @@ func (j *journey) ringOne(ctx context.Context, who agent.Candidate, part call.Pa
 }
 
 // dialOut calls a number outside: there is no other way to one. The grant is
-// good for this once.
+// good for this once. Help is called even where somebody could listen.
 func (j *journey) dialOut(ctx context.Context, grant dial.Grant) (l leg.Leg, err error) {
 	if !j.f.Gate.Use(grant) {
 		return nil, sotto.Fail(sotto.Denied, "Nobody allowed this number to be dialled.")
 	}
 	err = j.guard(func() (err error) {
-		l, err = j.f.DialOut(ctx, grant, leg.Caller{Number: j.line.Shown()})
+		l, err = j.f.DialOut(ctx, grant, leg.Caller{Number: j.line.Shown()}, j.line.SecureMedia && !grant.Emergency())
 		return err
 	})
 	if err != nil {

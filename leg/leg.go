@@ -67,6 +67,7 @@ const (
 	Fault       Cause = "fault"       // our own fault: code of ours panicked in this leg
 	Released    Cause = "released"    // we ended it in the ordinary way
 	Shutdown    Cause = "shutdown"    // the desk is stopping
+	Insecure    Cause = "insecure"    // its audio or its signalling could be overheard, and may not be
 	Moved       Cause = "moved"       // the party asks to be called elsewhere (3xx): EndError.To
 )
 
@@ -89,6 +90,16 @@ func CauseOf(err error) Cause {
 		return e.Cause
 	}
 	return Unreachable
+}
+
+// Guarded is a leg that can be kept from being overheard on its way.
+type Guarded interface {
+	Leg
+	// Encrypt demands, from now to the end of the leg, that signalling and
+	// audio are encrypted (SIP over TLS and SRTP, or WebRTC). A leg that cannot
+	// have that ends with Insecure, which Encrypt returns as an *EndError. An
+	// offer of the party to go on in the clear is refused later too.
+	Encrypt(ctx context.Context) error
 }
 
 // Absent is a leg whose party may drop out of the call and come back, as a

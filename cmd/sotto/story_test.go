@@ -129,6 +129,7 @@ func params() testscript.Params {
 		Condition:          condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"capture":    capture,
+			"certify":    certify,
 			"clock":      clock,
 			"desk":       makeDesk,
 			"filesin":    filesIn,

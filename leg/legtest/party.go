@@ -181,7 +181,7 @@ func (p *Party) Answer(ctx context.Context) error {
 // Hangup implements leg.Leg. A cause that only the other side can bring about
 // is a misuse.
 func (p *Party) Hangup(cause leg.Cause) {
-	ours := []leg.Cause{leg.Released, leg.Rejected, leg.BusyHere, leg.NoAnswer, leg.Unreachable, leg.Cancelled, leg.Protocol, leg.Fault, leg.Shutdown}
+	ours := []leg.Cause{leg.Released, leg.Rejected, leg.BusyHere, leg.NoAnswer, leg.Unreachable, leg.Cancelled, leg.Protocol, leg.Fault, leg.Shutdown, leg.Insecure}
 	if !slices.Contains(ours, cause) {
 		p.accuse("Hangup for the other side's cause " + string(cause))
 	}

@@ -67,6 +67,7 @@ type Call struct {
 	watch     *time.Timer   // looks whether it is
 	updates   bool          // the peer takes UPDATE
 	withdrawn bool          // its CANCEL came before it
+	guarded   bool          // its audio is encrypted or it ends
 	held      []held        // requests that came too early
 }
 
@@ -253,6 +254,18 @@ func (c *Call) Device() sotto.DeviceID { return c.origin.device }
 
 // Encrypted reports whether the call's audio is encrypted on its way (SRTP).
 func (c *Call) Encrypted() bool { return c.encrypted.Load() }
+
+// Encrypt implements leg.Guarded.
+func (c *Call) Encrypt(ctx context.Context) error {
+	return c.do(ctx, func(done chan error) {
+		if c.guarded = true; c.canEncrypt() {
+			done <- nil
+			return
+		}
+		c.hangup(leg.Insecure)
+		done <- &leg.EndError{Cause: leg.Insecure}
+	})
+}
 
 // Ring implements leg.Leg.
 func (c *Call) Ring(ctx context.Context) error {

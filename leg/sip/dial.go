@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"sotto"
@@ -27,6 +28,10 @@ type Target struct {
 	// withheld caller's number is told to a trunk that asks for it
 	// (CallerAsserted, CallerAccount), and the trunk tells nobody.
 	Caller leg.Caller
+	// Secure calls over TLS only, with encrypted audio only (leg.Guarded): other
+	// trunks and telephones are left out. With none left the call ends with
+	// leg.Insecure.
+	Secure bool
 	// Ringing is told once for each leg, on a goroutine of its own, when the
 	// party rings. The leg may already carry what the network plays.
 	Ringing func(l leg.Leg)
@@ -36,7 +41,8 @@ type Target struct {
 	Early func(l leg.Leg)
 }
 
-// through are the trunks of t in the order in which they are tried.
+// through are the trunks of t in the order in which they are tried, without
+// those that would let the call be overheard and may not.
 func (e *Endpoint) through(t Target) ([]*trunk, error) {
 	var up, down []*trunk
 	for _, name := range t.Trunks {
@@ -44,11 +50,15 @@ func (e *Endpoint) through(t Target) ([]*trunk, error) {
 		switch {
 		case k == nil:
 			return nil, sotto.Fail(sotto.NotFound, "There is no trunk of this name.")
+		case t.Secure && !k.TLS:
 		case k.isUp():
 			up = append(up, k)
 		default:
 			down = append(down, k)
 		}
+	}
+	if len(t.Trunks) > 0 && len(up)+len(down) == 0 {
+		return nil, sotto.FailCause(sotto.Conflict, "No trunk can carry an encrypted call.", &leg.EndError{Cause: leg.Insecure})
 	}
 	return append(up, down...), nil
 }
@@ -82,7 +92,7 @@ func (e *Endpoint) Dial(ctx context.Context, t Target) (_ leg.Leg, err error) {
 	}
 	if len(trunks) == 0 {
 		l := e.reg.branches(t.Device)
-		if len(l) == 0 {
+		if l = slices.DeleteFunc(l, func(b branch) bool { return t.Secure && !b.to.tls }); len(l) == 0 {
 			return nil, &leg.EndError{Cause: leg.Unreachable}
 		}
 		return e.ring(ctx, t, nil, l, false).leg()
@@ -120,7 +130,7 @@ func (e *Endpoint) ring(ctx context.Context, t Target, k *trunk, branches []bran
 	for _, b := range branches {
 		c := e.newCall(newTag(), true)
 		c.origin = origin{trunk: k, device: t.Device}
-		c.dialled, c.caller = t.Number, t.Caller
+		c.dialled, c.caller, c.guarded = t.Number, t.Caller, t.Secure
 		c.dial = &dialOut{target: t, branch: b, results: results, spare: spare}
 		c.d = dialog{id: c.id, localTag: c.tag, target: b.uri, peer: b.to, fixed: b.fixed}
 		if !c.openPort(nil) || !c.start() {

@@ -199,6 +199,8 @@ func refusalOf(cause leg.Cause) int {
 		return 500
 	case leg.Protocol:
 		return 400
+	case leg.Insecure:
+		return 488
 	}
 	return 480
 }

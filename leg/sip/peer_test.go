@@ -2,6 +2,7 @@ package sip
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
@@ -35,6 +36,7 @@ func newPeer(t *testing.T, addr string, desk netip.AddrPort) *peer {
 func listening(t *testing.T, c net.PacketConn, desk netip.AddrPort) *peer {
 	t.Helper()
 	p := &peer{t: t, c: c, desk: desk, in: make(chan gosip.Message, 4096)}
+	p.n.Store(rand.Int32N(1 << 30)) // pages have the same name: their branches must differ
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -37,7 +37,7 @@ func (c *Call) progressReliably() {
 	r := &reliable{seq: 1 + rand.Uint32N(1<<31-1), interval: c.e.cfg.Timers.T1}
 	var body []byte
 	if len(req.Body()) == 0 {
-		body, r.offer = c.sess.offer(c, c.e.policy(c.origin, c.d.peer)), true
+		body, r.offer = c.sess.offer(c, c.policy()), true
 	}
 	c.rel = r
 	r.res, _ = respond(req, tx, 180, c.tag, body, "Contact: "+c.e.contact(c.d.next()), "Require: 100rel",

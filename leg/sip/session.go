@@ -67,6 +67,29 @@ func (e *Endpoint) policy(o origin, peer hop) sdp.Policy {
 	return sdp.Plain
 }
 
+// policy is the endpoint's for a call, or what Encrypt demands.
+func (c *Call) policy() sdp.Policy {
+	if c.guarded {
+		return sdp.Required
+	}
+	return c.e.policy(c.origin, c.d.peer)
+}
+
+// canEncrypt reports whether the audio is encrypted or can be agreed to be,
+// under keys that nobody on the way reads.
+func (c *Call) canEncrypt() bool {
+	switch {
+	case !c.d.peer.tls:
+		return false
+	case c.sess.agreed:
+		return c.encrypted.Load()
+	case c.out || len(c.invite.req.Body()) == 0:
+		return true // the offer is ours
+	}
+	o, err := sdp.Parse(c.invite.req.Body())
+	return err == nil && sdp.CanAnswer(o, c.sess.terms(sdp.Required))
+}
+
 // audioHere is where our audio lives; the discard port without an engine.
 func (c *Call) audioHere() netip.AddrPort {
 	if c.port != nil {
@@ -78,7 +101,7 @@ func (c *Call) audioHere() netip.AddrPort {
 // offered is how we offer our audio: encrypted if it may be. Who refuses that
 // and need not take it is asked again.
 func (c *Call) offered() sdp.Policy {
-	p := c.e.policy(c.origin, c.d.peer)
+	p := c.policy()
 	switch {
 	case p != sdp.Opportunistic:
 		return p
@@ -93,7 +116,7 @@ func (c *Call) offered() sdp.Policy {
 func (c *Call) refusesKeys(status int) bool {
 	o := c.dial
 	if status != 488 && status != 415 && status != 606 || o.plain || o.body == nil ||
-		c.e.policy(c.origin, c.d.peer) != sdp.Opportunistic {
+		c.policy() != sdp.Opportunistic {
 		return false
 	}
 	o.plain = true
@@ -105,13 +128,13 @@ func (c *Call) refusesKeys(status int) bool {
 // the answer comes with the ACK).
 func (s *session) respond(c *Call, offer []byte) (body []byte, late bool, err error) {
 	if len(offer) == 0 {
-		return s.offer(c, c.e.policy(c.origin, c.d.peer)), true, nil
+		return s.offer(c, c.policy()), true, nil
 	}
 	o, err := sdp.Parse(offer)
 	if err != nil {
 		return nil, false, err
 	}
-	body, st, err := sdp.Answer(o, s.local(c, c.e.policy(c.origin, c.d.peer)))
+	body, st, err := sdp.Answer(o, s.local(c, c.policy()))
 	if err != nil {
 		return nil, false, err
 	}
@@ -140,7 +163,11 @@ func (s *session) accepted(c *Call, answer []byte) error {
 	if err != nil {
 		return err
 	}
-	st, err := sdp.Accept(a, s.terms(s.policy))
+	p := s.policy
+	if c.guarded {
+		p = sdp.Required // whatever was offered before
+	}
+	st, err := sdp.Accept(a, s.terms(p))
 	if err != nil {
 		return err
 	}

@@ -104,6 +104,18 @@ func ends(t *testing.T, l leg.Leg, want leg.Cause) {
 	}
 }
 
+// comes waits for a leg that was answered.
+func comes(t *testing.T, legs <-chan leg.Leg) leg.Leg {
+	t.Helper()
+	select {
+	case l := <-legs:
+		return l
+	case <-time.After(10 * time.Second):
+		t.Fatal("no call was answered in 10 s")
+		return nil
+	}
+}
+
 // until polls for what has no channel of its own.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()

@@ -197,7 +197,6 @@ func (s *stage) talk(t *testing.T, r road, id string) {
 	}
 	p := listening(t, r.dial(t, s.e, s.caller), r.at(s.e))
 	defer p.c.Close()
-	p.n.Store(rand.Int32()) // pages have the same name: their branches must differ
 	call := p.call(id)
 	res := call.answered(string(sdp.Offer(l)))
 	answer, err := sdp.Parse(res.Body())
@@ -213,7 +212,7 @@ func (s *stage) talk(t *testing.T, r road, id string) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	in := <-s.legs
+	in := comes(t, s.legs)
 	if encrypted := in.(*Call).Encrypted(); encrypted != r.tls {
 		t.Errorf("Encrypted() = %v over %s", encrypted, r.name)
 	}

@@ -106,6 +106,9 @@ func (l *Leg) Cause() leg.Cause {
 	return l.cause
 }
 
+// Encrypt implements leg.Guarded: a browser sends audio in no other way than DTLS-SRTP.
+func (l *Leg) Encrypt(context.Context) error { return l.endErr() }
+
 // Ring tells a visitor that it rings. On an agent's leg it does nothing.
 func (l *Leg) Ring(context.Context) error {
 	if l.device == 0 {

@@ -101,12 +101,14 @@ func (c *phoneCmd) connect(ctx context.Context, p *sip.Phone, s streams) (leg.Le
 	fmt.Fprintln(s.out, "rings")
 	if c.Decline {
 		l.Hangup(leg.Rejected)
+		<-l.Ended()
+		return l, nil
 	}
 	select {
 	case <-time.After(c.Ring):
 		return l, l.Answer(ctx)
 	case <-l.Ended():
-		return l, nil // declined, or given up meanwhile
+		return l, nil // given up meanwhile
 	case <-ctx.Done():
 		return l, ctx.Err()
 	}

@@ -162,41 +162,57 @@ func patiently(ts *testscript.TestScript, ok func() bool, what func() string) {
 	}
 }
 
-// says waits until telephones say the same: says PATTERN NAME…
+// says waits until telephones say the same; with ! they have not so far:
+// [!] says PATTERN NAME…
 func says(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg && len(args) > 1, "says PATTERN NAME…")
+	usage(ts, len(args) > 1, "[!] says PATTERN NAME…")
 	for _, name := range args[1:] {
-		telephoneOf(ts, name).says(ts, name, args[0])
+		p := telephoneOf(ts, name)
+		if !neg {
+			p.says(ts, name, args[0])
+		} else if said := p.out.String(); regexp.MustCompile("(?m)" + args[0]).MatchString(said) {
+			ts.Fatalf("telephone %s says %q", name, said)
+		}
 	}
 }
 
-// hangup ends telephones, over waits until they end by themselves; then stdout
-// is what they printed: hangup NAME…, [!] over NAME…
+// hangUp ends telephones, whatever they were doing, and prints what they said:
+// hangup NAME…
 func hangUp(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) > 0, "hangup NAME…")
 	for _, name := range args {
 		telephoneOf(ts, name).stop()
 	}
-	over(ts, neg, args)
+	for _, name := range args {
+		telephoneOf(ts, name).wait(ts, name)
+	}
 }
 
+// over waits until telephones end by themselves, well or with ! not, and prints
+// what they said: [!] over NAME…
 func over(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, len(args) > 0, "hangup|over NAME…")
+	usage(ts, len(args) > 0, "[!] over NAME…")
 	for _, name := range args {
 		p := telephoneOf(ts, name)
-		patiently(ts, func() bool {
-			select {
-			case <-p.over:
-				return true
-			default:
-				return false
-			}
-		}, func() string { return "telephone " + name + " is still on:\n" + p.out.String() })
-		_, err := io.WriteString(ts.Stdout(), p.out.String())
-		ts.Check(err)
+		p.wait(ts, name)
 		if (p.code == exitOK) == neg {
 			ts.Fatalf("telephone %s: exit %d", name, p.code)
 		}
 	}
+}
+
+// wait waits until the telephone is over and prints what it said.
+func (p *telephone) wait(ts *testscript.TestScript, name string) {
+	patiently(ts, func() bool {
+		select {
+		case <-p.over:
+			return true
+		default:
+			return false
+		}
+	}, func() string { return "telephone " + name + " is still on:\n" + p.out.String() })
+	_, err := io.WriteString(ts.Stdout(), p.out.String())
+	ts.Check(err)
 }
 
 // press presses keys on a telephone: press NAME KEYS.

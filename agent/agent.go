@@ -54,8 +54,10 @@ type Agents struct {
 
 	mu       sync.Mutex // guards what is below
 	duties   map[sotto.PersonID]*duty
-	owed     map[dayOf]Tally // figures that are not written yet
-	limit    int             // unanswered offers in a row after which an agent is away; 0 is never
+	owed     map[dayOf]Tally                                                 // figures that are not written yet
+	written  []wrapUp                                                        // that are over and not written
+	wrapped  func(*db.Tx, sotto.CallID, sotto.PersonID, time.Duration) error // writes one; nil for nobody
+	limit    int                                                             // unanswered offers in a row after which an agent is away; 0 is never
 	browsers map[sotto.DeviceID]int
 	watchers map[chan struct{}]struct{}
 	phones   *sip.Endpoint    // nil until Attach

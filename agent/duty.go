@@ -30,11 +30,12 @@ const defaultMissed = 3
 // duty is what the memory knows of one agent.
 type duty struct {
 	status CallStatus
-	since  time.Time // of status
-	until  time.Time // when a wrap-up ends by itself; zero is never
-	idle   time.Time // later than what the table says, when it could not be written
-	missed int       // offers not answered, in a row
-	away   bool      // sent away by the desk, also before it is written
+	since  time.Time    // of status
+	until  time.Time    // when a wrap-up ends by itself; zero is never
+	call   sotto.CallID // that is written up; 0 for none
+	idle   time.Time    // later than what the table says, when it could not be written
+	missed int          // offers not answered, in a row
+	away   bool         // sent away by the desk, also before it is written
 }
 
 // duty returns an agent's; the caller holds mu.
@@ -55,7 +56,11 @@ func (aa *Agents) lapse(id sotto.PersonID, d *duty) {
 }
 
 func (aa *Agents) endWrapUp(id sotto.PersonID, d *duty, at time.Time) {
-	aa.count(id, Tally{WrapUps: 1, WrapUp: max(at.Sub(d.since), 0)})
+	spent := max(at.Sub(d.since), 0)
+	aa.count(id, Tally{WrapUps: 1, WrapUp: spent})
+	if d.call != 0 && aa.wrapped != nil {
+		aa.written = append(aa.written, wrapUp{d.call, id, spent})
+	}
 	d.status, d.idle = NoCall, at
 }
 
@@ -119,7 +124,7 @@ func (aa *Agents) Missed(id sotto.PersonID) {
 // from now on, and the last in turn.
 func (aa *Agents) Free(id sotto.PersonID, talked bool) {
 	if talked {
-		aa.Finish(id, 0)
+		aa.Finish(id, 0, 0)
 		return
 	}
 	aa.mu.Lock()
@@ -132,14 +137,14 @@ func (aa *Agents) Free(id sotto.PersonID, talked bool) {
 
 // Finish ends Take after a call. The agent is in wrap-up for at most limit:
 // 0 is no wrap-up, NoLimit until EndWrapUp. Then the agent is idle, and the
-// last in turn.
-func (aa *Agents) Finish(id sotto.PersonID, limit time.Duration) {
+// last in turn. call is what is written up; 0 for none.
+func (aa *Agents) Finish(id sotto.PersonID, limit time.Duration, call sotto.CallID) {
 	aa.mu.Lock()
 	d, now := aa.duty(id), aa.db.Now()
 	if d.status == OnCall {
 		aa.count(id, Tally{Talks: 1, Talk: max(now.Sub(d.since), 0)})
 	}
-	d.status, d.since, d.until, d.idle = NoCall, now, time.Time{}, now
+	d.status, d.since, d.until, d.idle, d.call = NoCall, now, time.Time{}, now, call
 	if limit != 0 {
 		d.status = WrapUp
 	}
@@ -148,6 +153,21 @@ func (aa *Agents) Finish(id sotto.PersonID, limit time.Duration) {
 	}
 	aa.mu.Unlock()
 	aa.changed()
+}
+
+// wrapUp is a wrap-up that is over and not yet written on its call.
+type wrapUp struct {
+	call  sotto.CallID
+	agent sotto.PersonID
+	spent time.Duration
+}
+
+// TellWrapUps says who writes how long an agent wrote up a call: f runs in the
+// transaction of Settle. Call it before the first Finish.
+func (aa *Agents) TellWrapUps(f func(tx *db.Tx, call sotto.CallID, agent sotto.PersonID, spent time.Duration) error) {
+	aa.mu.Lock()
+	defer aa.mu.Unlock()
+	aa.wrapped = f
 }
 
 // EndWrapUp ends an agent's wrap-up: agents their own, administrators

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func TestWrapUpEndsByItsLimitOrTheAgent(t *testing.T) {
 			}
 			d.agents.Accepted(a)
 			d.clock.pass(time.Minute)
-			d.agents.Finish(a, limit)
+			d.agents.Finish(a, limit, 0)
 		}
 		talk(10 * time.Second)
 		if g := d.get(t, a); g.Status != agent.WrapUp || g.Busy || d.agents.Take(a) {
@@ -131,7 +132,7 @@ func TestFiguresOfTodayOutliveARestartAndEndWithTheDay(t *testing.T) {
 		d.agents.Take(a)
 		d.agents.Accepted(a)
 		d.clock.pass(time.Minute)
-		d.agents.Finish(a, time.Minute)
+		d.agents.Finish(a, time.Minute, 0)
 		d.clock.pass(30 * time.Second)
 		if err := d.agents.EndWrapUp(ctx, admin, a); err != nil {
 			t.Fatal(err)
@@ -317,6 +318,50 @@ func TestReasonsBringTheirState(t *testing.T) {
 		}
 		if all, err := d.agents.Reasons(ctx); err != nil || len(all) != 0 {
 			t.Errorf("Reasons = %v, %v", all, err)
+		}
+	})
+}
+
+func TestTimeOfAWrapUpIsToldOnceWithItsCall(t *testing.T) {
+	each(t, func(t *testing.T, d desk) {
+		a, _ := d.ready(t)
+		ctx := context.Background()
+		type told struct {
+			call  sotto.CallID
+			agent sotto.PersonID
+			spent time.Duration
+		}
+		var got []told
+		fail := true
+		d.agents.TellWrapUps(func(_ *db.Tx, call sotto.CallID, agent sotto.PersonID, spent time.Duration) error {
+			if fail {
+				fail = false
+				return errors.New("the disk is full")
+			}
+			got = append(got, told{call, agent, spent})
+			return nil
+		})
+		for i, end := range []func(){
+			func() { d.clock.pass(30 * time.Second) },
+			func() {
+				d.clock.pass(4 * time.Second)
+				if err := d.agents.EndWrapUp(ctx, admin, a); err != nil {
+					t.Fatal(err)
+				}
+			},
+		} {
+			if !d.agents.Take(a) {
+				t.Fatal("not free")
+			}
+			d.agents.Accepted(a)
+			d.agents.Finish(a, 20*time.Second, sotto.CallID(i+1))
+			end()
+			if err := d.agents.Settle(ctx); err == nil && i == 0 {
+				t.Fatal("a wrap-up that could not be written is forgotten")
+			}
+		}
+		if want := []told{{1, a, 20 * time.Second}, {2, a, 4 * time.Second}}; !slices.Equal(got, want) {
+			t.Errorf("told %v, want %v", got, want)
 		}
 	})
 }

@@ -72,14 +72,18 @@ func (aa *Agents) Settle(ctx context.Context) (err error) {
 	aa.settling.Lock()
 	defer aa.settling.Unlock()
 	aa.mu.Lock()
-	owed := maps.Clone(aa.owed)
 	var away []sotto.PersonID
 	for id, d := range aa.duties {
+		aa.lapse(id, d)
 		if d.away {
 			away = append(away, id)
 		}
 	}
+	owed := maps.Clone(aa.owed)
+	written := aa.written
+	aa.written = nil
 	aa.mu.Unlock()
+	err = aa.writeWrapUps(ctx, written)
 	for _, id := range away {
 		err = errors.Join(err, aa.sendAway(ctx, id))
 	}
@@ -87,6 +91,27 @@ func (aa *Agents) Settle(ctx context.Context) (err error) {
 		return err
 	}
 	return errors.Join(err, aa.writeOwed(ctx, owed))
+}
+
+// writeWrapUps lets the calls know how long they were written up.
+func (aa *Agents) writeWrapUps(ctx context.Context, all []wrapUp) error {
+	if len(all) == 0 {
+		return nil
+	}
+	err := aa.db.Write(ctx, func(tx *db.Tx) error {
+		for _, w := range all {
+			if err := aa.wrapped(tx, w.call, w.agent, w.spent); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		aa.mu.Lock()
+		defer aa.mu.Unlock()
+		aa.written = append(all, aa.written...)
+	}
+	return err
 }
 
 func (aa *Agents) writeOwed(ctx context.Context, owed map[dayOf]Tally) error {

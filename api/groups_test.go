@@ -127,7 +127,7 @@ func TestFiguresOfTheBoard(t *testing.T) {
 	d.c.Agents.Take(d.agent.id)
 	d.c.Agents.Accepted(d.agent.id)
 	d.ms.Add(90_000)
-	d.c.Agents.Finish(d.agent.id, agent.NoLimit)
+	d.c.Agents.Finish(d.agent.id, agent.NoLimit, 0)
 	d.ms.Add(30_000)
 	if got := d.ask(d.agent, "GET", mine).is(200); got.at("availability.call_status") != "wrap_up" {
 		t.Errorf("in wrap-up: %s", got.raw)

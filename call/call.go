@@ -12,6 +12,7 @@
 package call
 
 import (
+	"cmp"
 	_ "embed"
 	"log/slog"
 	"slices"
@@ -94,6 +95,10 @@ type Leg struct {
 	EndedAt    time.Time
 	Cause      leg.Cause
 	Quality    media.Quality
+	// Issues and WrapUp are known of a leg that was read: what was wrong with
+	// the sound, and how long the agent wrote afterwards.
+	Issues []media.Issue
+	WrapUp time.Duration
 }
 
 // maxLegs bounds what is remembered of one call: a caller who waits an hour
@@ -136,6 +141,11 @@ type Tally struct {
 	Queued  time.Time     // when the caller began to wait for an agent; zero for never
 	Wait    time.Duration // and how long the caller waited in all
 	Overdue bool          // the longest wait of the line was over first
+	// Overflowed says that the call went on to a number outside since no agent
+	// took it.
+	Overflowed bool
+	Callback   string        // who asked that the caller be called back, a word of package queue; "" for nobody
+	Group      sotto.GroupID // the last one the caller was given to; 0 for none
 }
 
 // Count adds to the call's figures. They are written with its end.
@@ -152,6 +162,9 @@ func (c *Call) Count(t Tally) {
 	}
 	c.tally.Wait += t.Wait
 	c.tally.Overdue = c.tally.Overdue || t.Overdue
+	c.tally.Overflowed = c.tally.Overflowed || t.Overflowed
+	c.tally.Callback = cmp.Or(t.Callback, c.tally.Callback)
+	c.tally.Group = cmp.Or(t.Group, c.tally.Group)
 }
 
 // Calls begins, ends and remembers calls. Its methods may be called from any

@@ -171,7 +171,8 @@ func (cc *Calls) write(ctx context.Context, e ending, also func(*db.Tx) error) e
 		n, err := tx.Exec(cc.q["End"], id, string(Ended), e.row.agent, e.row.consent, e.row.voicemail, e.row.answered, e.row.connected,
 			db.Millis(e.at), string(e.reason), e.row.tally.Holds, e.row.tally.Hold.Milliseconds(), e.row.tally.Consult.Milliseconds(),
 			e.row.tally.Pauses, e.row.tally.Paused.Milliseconds(),
-			db.MillisOrNull(e.row.tally.Queued), e.row.tally.Wait.Milliseconds(), db.Bit(e.row.tally.Overdue))
+			db.MillisOrNull(e.row.tally.Queued), e.row.tally.Wait.Milliseconds(), db.Bit(e.row.tally.Overdue),
+			db.Bit(e.row.tally.Overflowed), e.row.tally.Callback, db.OrNull(e.row.tally.Group))
 		if err != nil || n == 0 {
 			return err
 		}
@@ -194,7 +195,8 @@ func (cc *Calls) writeLeg(tx *db.Tx, id int64, l Leg) error {
 	_, err := tx.Exec(cc.q["InsertLeg"], tx.NewID(), id, db.OrNull(l.Person), string(l.Kind), db.Millis(l.StartedAt),
 		db.MillisOrNull(l.AnsweredAt), db.MillisOrNull(l.EndedAt), string(l.Cause),
 		int64(l.Quality.Received), int64(l.Quality.Lost), l.Quality.Jitter.Microseconds(),
-		string(l.Part), db.OrNull(l.By), l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.Consult.Milliseconds())
+		string(l.Part), db.OrNull(l.By), l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.Consult.Milliseconds(),
+		words(l), l.WrapUp.Milliseconds())
 	return err
 }
 

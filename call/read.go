@@ -101,13 +101,13 @@ func (cc *Calls) Legs(ctx context.Context, id sotto.CallID) (all []Leg, err erro
 }
 
 func (cc *Calls) scan(s db.Scanner) (r Record, err error) {
-	var id, inHours, voicemail, started, hold, consult, paused, wait, overdue int64
-	var line, who, key, agent, ticket, answered, connected, ended, queued *int64
+	var id, inHours, voicemail, started, hold, consult, paused, wait, overdue, overflowed int64
+	var line, who, key, agent, ticket, answered, connected, ended, queued, group *int64
 	var direction, state, reason string
 	var number, name keyring.Sealed
 	if err := s.Scan(&id, &line, &who, &key, &agent, &ticket, &direction, &state, &inHours, &number, &name,
 		&r.Consent, &voicemail, &started, &answered, &connected, &ended, &reason,
-		&r.Holds, &hold, &consult, &r.Pauses, &paused, &queued, &wait, &overdue); err != nil {
+		&r.Holds, &hold, &consult, &r.Pauses, &paused, &queued, &wait, &overdue, &overflowed, &r.Callback, &group); err != nil {
 		return r, err
 	}
 	r.ID, r.Line, r.Person, r.Key = sotto.CallID(id), sotto.LineID(db.Value(line)), sotto.PersonID(db.Value(who)), sotto.KeyID(db.Value(key))
@@ -117,6 +117,7 @@ func (cc *Calls) scan(s db.Scanner) (r Record, err error) {
 	r.AnsweredAt, r.ConnectedAt, r.EndedAt = db.TimeOrZero(answered), db.TimeOrZero(connected), db.TimeOrZero(ended)
 	r.Hold, r.Consult, r.Paused = millis(hold), millis(consult), millis(paused)
 	r.Queued, r.Wait, r.Overdue = db.TimeOrZero(queued), millis(wait), overdue == 1
+	r.Overflowed, r.Group = overflowed == 1, sotto.GroupID(db.Value(group))
 	if r.Number, err = cc.open(number, catalogue.CallFromNumber, id); err != nil {
 		return r, err
 	}
@@ -136,14 +137,14 @@ func (cc *Calls) open(v keyring.Sealed, cell catalogue.Cell, id int64) (string, 
 func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 
 func scanLeg(s db.Scanner) (l Leg, err error) {
-	var kind, cause, part string
+	var kind, cause, part, issues string
 	var who, by, answered, ended *int64
-	var started, packets, lost, jitter, talk, hold, consult int64
-	err = s.Scan(&kind, &who, &started, &answered, &ended, &cause, &packets, &lost, &jitter, &part, &by, &talk, &hold, &consult)
+	var started, packets, lost, jitter, talk, hold, consult, wrapUp int64
+	err = s.Scan(&kind, &who, &started, &answered, &ended, &cause, &packets, &lost, &jitter, &part, &by, &talk, &hold, &consult, &issues, &wrapUp)
 	return Leg{
 		Kind: LegKind(kind), Part: Part(part), Person: sotto.PersonID(db.Value(who)), By: sotto.PersonID(db.Value(by)), StartedAt: db.Time(started),
 		AnsweredAt: db.TimeOrZero(answered), EndedAt: db.TimeOrZero(ended), Cause: leg.Cause(cause),
 		Quality: media.Quality{Received: uint64(packets), Lost: uint64(lost), Jitter: time.Duration(jitter) * time.Microsecond},
-		Talk:    millis(talk), Hold: millis(hold), Consult: millis(consult),
+		Talk:    millis(talk), Hold: millis(hold), Consult: millis(consult), Issues: issuesOf(issues), WrapUp: millis(wrapUp),
 	}, err
 }

@@ -237,6 +237,9 @@ func (s *Server) keepTime(ctx context.Context) {
 			return
 		case <-due.C:
 			s.d.Calls.Settle(ctx)
+			if err := s.d.Agents.Settle(ctx); err != nil && ctx.Err() == nil {
+				s.d.log.Error("the figures of agents cannot be written; they are kept for later", "err", err)
+			}
 			if _, err := s.d.Retention.RunDue(ctx); err != nil && ctx.Err() == nil {
 				s.d.log.Error("not everything that is due could be removed", "err", err)
 			}

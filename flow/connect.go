@@ -65,6 +65,12 @@ func (j *journey) queue(ctx context.Context, to route.Destination) (*picked, err
 // a colleague did not answer, and into that of a group the caller was given to.
 func (j *journey) wait(d queue.Demand) *queue.Place {
 	switch {
+	case j.group == 0 && len(d.Groups) > 0:
+		j.call.Count(call.Tally{Group: d.Groups[0]})
+	case j.group != 0:
+		j.call.Count(call.Tally{Group: j.group})
+	}
+	switch {
 	case j.group != 0:
 		d.Agent, d.Groups, j.group = 0, []sotto.GroupID{j.group}, 0
 		j.place = j.f.Queue.Join(d)

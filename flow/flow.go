@@ -112,6 +112,7 @@ func New(cfg Config) (*Flow, error) {
 	}
 	f := &Flow{Config: cfg, words: words, talks: map[sotto.CallID]*talk{}}
 	f.over = sync.NewCond(&f.mu)
+	f.Agents.TellWrapUps(f.Calls.WrapUp)
 	return f, nil
 }
 

@@ -223,7 +223,7 @@ func (j *journey) conclude(tx *db.Tx, why call.Reason, at time.Time) error {
 
 // freeAgent lets an agent who has talked be offered the next call, after the
 // wrap-up that the line gives.
-func (j *journey) freeAgent(id sotto.PersonID) { j.f.Agents.Finish(id, wrapUp(j.line)) }
+func (j *journey) freeAgent(id sotto.PersonID) { j.f.Agents.Finish(id, wrapUp(j.line), j.call.ID) }
 
 // worth keeps of an error what an operator should read: not that somebody
 // hung up.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sotto"
+	"sotto/agent"
 	"sotto/call"
 	"sotto/db"
 	"sotto/dial"
@@ -251,6 +252,9 @@ func (t *talk) move(p *party, to place) {
 	switch {
 	case p.place == onHold:
 		p.held += spent
+		if p == t.caller() {
+			t.figure(agent.Tally{Hold: spent})
+		}
 	case p == t.asked:
 		p.asked += spent
 	default:
@@ -258,8 +262,16 @@ func (t *talk) move(p *party, to place) {
 	}
 	if p == t.caller() && p.place != to && to == onHold {
 		t.j.call.Count(call.Tally{Holds: 1})
+		t.figure(agent.Tally{Holds: 1})
 	}
 	p.place = to
+}
+
+// figure adds to the day of the agent whose call it is, if there is one.
+func (t *talk) figure(tally agent.Tally) {
+	if all := t.agents(); len(all) > 0 {
+		t.j.f.Agents.Count(all[0].person, tally)
+	}
 }
 
 // lost is what follows when a leg has ended by itself.

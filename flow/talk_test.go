@@ -452,3 +452,49 @@ func loudness(pcm []int16) (most int16) {
 	}
 	return most
 }
+
+func TestFiguresOfACallSayWhoDidWhat(t *testing.T) {
+	t.Parallel()
+	c := converse(t)
+	c.set(t, func(s *line.Settings) { s.WrapUp = true })
+	refuses := c.hire(t, func(context.Context) (leg.Leg, error) { return nil, &leg.EndError{Cause: leg.Rejected} })
+	ctx := context.Background()
+	check(t, c.agents.SetState(ctx, admin, refuses.id, agent.TransfersOnly))
+	c.do(flow.Command{Do: flow.Hold})
+	c.hear(c.caller, "on hold")
+	c.do(flow.Command{Do: flow.Resume})
+	c.do(flow.Command{Do: flow.Consult, Agent: refuses.id})
+	c.hear(c.caller, "the colleague does not want to", agentHz)
+	w, answer := c.another(otherHz)
+	c.do(flow.Command{Do: flow.Transfer, Agent: w.id})
+	answer()
+	c.hear(c.caller, "given away", otherHz)
+	r, legs := c.end()
+	if r.Queued.IsZero() || r.Wait <= 0 || r.Holds != 3 || r.Overdue {
+		t.Errorf("%+v", r)
+	}
+	for _, l := range legs {
+		want := call.Completed
+		if l.Person == refuses.id {
+			want = call.AgentTransferRefused
+		}
+		if l.Completion() != want || len(l.Issues) == 0 {
+			t.Errorf("%s of %d: %s, %v", l.Kind, l.Person, l.Completion(), l.Issues)
+		}
+	}
+	check(t, c.agents.Settle(ctx))
+	all, err := c.agents.Today(ctx)
+	check(t, err)
+	for _, f := range all {
+		switch f.Person {
+		case c.worker.id:
+			if f.Holds < 2 || f.Hold <= 0 || f.TransfersStarted != 1 || f.Accepted != 1 {
+				t.Errorf("who gave the call: %+v", f)
+			}
+		case w.id:
+			if f.TransfersAccepted != 1 {
+				t.Errorf("who got the call: %+v", f)
+			}
+		}
+	}
+}

@@ -48,7 +48,12 @@ func (t *talk) bring(by *party, c Command, grant dial.Grant) error {
 // transfer gives the caller to whom was asked, or unasked to somebody: then
 // the agent goes at once and the caller hears music while it rings. One who
 // rings while an agent asks is waited for in the same way.
-func (t *talk) transfer(by *party, c Command, grant dial.Grant) error {
+func (t *talk) transfer(by *party, c Command, grant dial.Grant) (err error) {
+	defer func() {
+		if err == nil {
+			t.j.f.Agents.Count(by.person, agent.Tally{TransfersStarted: 1})
+		}
+	}()
 	switch {
 	case !c.rings() && t.asked != nil:
 		t.remove(by, leg.Released)
@@ -92,6 +97,9 @@ func (t *talk) give(p *party) {
 	t.tapeNew(p)
 	t.handover()
 	t.noAgentLeft()
+	if p.kind == call.AgentLeg {
+		t.j.f.Agents.Count(p.person, agent.Tally{TransfersAccepted: 1})
+	}
 }
 
 // ring rings somebody beside the conversation.

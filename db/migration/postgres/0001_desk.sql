@@ -415,7 +415,10 @@ CREATE TABLE call (
   paused_ms BIGINT NOT NULL DEFAULT 0,
   queued_at BIGINT,
   wait_ms BIGINT NOT NULL DEFAULT 0,
-  overdue BIGINT NOT NULL DEFAULT 0
+  overdue BIGINT NOT NULL DEFAULT 0,
+  overflowed BIGINT NOT NULL DEFAULT 0,
+  callback TEXT NOT NULL DEFAULT '',
+  group_id BIGINT
 );
 CREATE INDEX call_person ON call (person_id, key_id);
 CREATE INDEX call_agent ON call (agent_id);
@@ -440,7 +443,9 @@ CREATE TABLE call_leg (
   by_id BIGINT REFERENCES person (id),
   talk_ms BIGINT NOT NULL,
   hold_ms BIGINT NOT NULL,
-  consult_ms BIGINT NOT NULL
+  consult_ms BIGINT NOT NULL,
+  issues TEXT NOT NULL DEFAULT '',
+  wrap_up_ms BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX call_leg_call ON call_leg (call_id);
 CREATE INDEX call_leg_person ON call_leg (person_id);

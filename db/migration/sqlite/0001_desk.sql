@@ -415,7 +415,10 @@ CREATE TABLE call (
   paused_ms INTEGER NOT NULL DEFAULT 0,
   queued_at INTEGER,
   wait_ms INTEGER NOT NULL DEFAULT 0,
-  overdue INTEGER NOT NULL DEFAULT 0
+  overdue INTEGER NOT NULL DEFAULT 0,
+  overflowed INTEGER NOT NULL DEFAULT 0,
+  callback TEXT NOT NULL DEFAULT '',
+  group_id INTEGER
 ) STRICT;
 CREATE INDEX call_person ON call (person_id, key_id);
 CREATE INDEX call_agent ON call (agent_id);
@@ -440,7 +443,9 @@ CREATE TABLE call_leg (
   by_id INTEGER REFERENCES person (id),
   talk_ms INTEGER NOT NULL,
   hold_ms INTEGER NOT NULL,
-  consult_ms INTEGER NOT NULL
+  consult_ms INTEGER NOT NULL,
+  issues TEXT NOT NULL DEFAULT '',
+  wrap_up_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX call_leg_call ON call_leg (call_id);
 CREATE INDEX call_leg_person ON call_leg (person_id);

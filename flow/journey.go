@@ -73,8 +73,12 @@ func (j *journey) begin(ctx context.Context, l sotto.LineID, inHours bool) (err 
 		a.Caller = j.caller.Caller()
 	}
 	j.call, err = j.f.Calls.Begin(context.WithoutCancel(ctx), a)
-	if err == nil && j.out == nil {
+	switch {
+	case err != nil:
+	case j.out == nil:
 		j.f.Metrics.Legs.Add(1)
+	case j.out.promise != nil:
+		j.call.Count(call.Tally{Callback: string(j.out.promise.Source)})
 	}
 	return err
 }

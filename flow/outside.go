@@ -61,6 +61,7 @@ func (j *journey) outside(ctx context.Context, path dial.Path, number string) er
 	}
 	j.f.Metrics.Legs.Add(1)
 	j.path = path
+	j.call.Count(call.Tally{Overflowed: path == dial.Overflow})
 	return j.talk(ctx, &picked{leg: l, part: call.Overflow, grant: grant, startedAt: started, answerAt: j.f.Clock()})
 }
 

@@ -66,6 +66,9 @@ func TestCallThatNobodyTakesGoesOnOutside(t *testing.T) {
 	out.Gone(t)
 	r := d.record(t)
 	d.wantTicket(t, r, "Appel de "+camille, "numéro extérieur de la ligne")
+	if !r.Overflowed || !r.Overdue || r.Wait < time.Second {
+		t.Errorf("figures: %+v", r.Tally)
+	}
 	all, err := d.recordings.ByCall(context.Background(), admin, r.ID)
 	check(t, err)
 	if len(all) != 1 || len(all[0].Tracks) != 1 {

@@ -128,7 +128,7 @@ func (c *agentGroupsCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) er
 		members := []map[string]int64{}
 		for _, m := range in {
 			if m.Group == g.ID {
-				members = append(members, map[string]int64{"membership": int64(m.ID), "person": int64(m.Person)})
+				members = append(members, map[string]int64{"membership": m.ID, "person": int64(m.Person)})
 			}
 		}
 		t.row(g.ID, g.Name, members)

@@ -244,7 +244,7 @@ func clock(ts *testscript.TestScript, neg bool, args []string) {
 // costs more than most commands do. The rest is a process of its own, and so is
 // everything after `exec`.
 func sottoCmd(ts *testscript.TestScript, neg bool, args []string) {
-	failed := false
+	var failed bool
 	_, chosen, _ := parse(args, &streams{out: io.Discard, err: io.Discard})
 	_, onDesk := chosen.(deskCommand)
 	_, telephone := chosen.(*phoneCmd)

@@ -25,6 +25,7 @@ leg/sip leg/webrtc
 call line
 route agent recording text dial
 queue ticket insight
+thread
 erasure
 retention privacy
 flow

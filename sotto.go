@@ -61,6 +61,9 @@ type ReasonID int64
 // CallbackID names one promise to call back.
 type CallbackID int64
 
+// TextID names one text message, in or out.
+type TextID int64
+
 // RequestID names what a person asked under privacy law.
 type RequestID int64
 

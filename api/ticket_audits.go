@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"sotto"
 	"sotto/ticket"
@@ -31,6 +32,7 @@ type ticketEvent struct {
 	AttachmentID *int64  `json:"attachment_id,omitempty"`
 	RecordingID  *int64  `json:"recording_id,omitempty"`
 	CallID       *int64  `json:"call_id,omitempty"`
+	TextID       *int64  `json:"text_id,omitempty"`
 }
 
 type ticketAuditsBody struct {
@@ -38,7 +40,7 @@ type ticketAuditsBody struct {
 	paging
 }
 
-// eventOf renders an event. RecordingDeleted and CallAttached are ours: in
+// eventOf renders an event. RecordingDeleted, CallAttached and TextDelivery are ours: in
 // Zendesk a ticket's events do not say that a recording was deleted.
 func eventOf(e ticket.Event) ticketEvent {
 	out := ticketEvent{ID: e.ID, Type: "Change", Value: wordOrNull(e.Becomes), Previous: wordOrNull(e.Was)}
@@ -76,6 +78,8 @@ func eventOf(e ticket.Event) ticketEvent {
 		out = ticketEvent{ID: e.ID, Type: "CallAttached", CallID: object}
 	case ticket.RecordingDeleted:
 		out = ticketEvent{ID: e.ID, Type: "RecordingDeleted", RecordingID: object}
+	case ticket.TextSent, ticket.TextDelivered, ticket.TextFailed:
+		out.Type, out.FieldName, out.TextID = "TextDelivery", strings.TrimPrefix(string(e.Kind), "text-"), object
 	}
 	return out
 }

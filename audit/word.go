@@ -58,6 +58,7 @@ const (
 	Call       Source = "call"
 	Consent    Source = "consent"
 	Recording  Source = "recording"
+	Text       Source = "text" // the text history, or one text
 	Statement  Source = "statement"
 	Line       Source = "line"
 	Greeting   Source = "greeting"
@@ -78,7 +79,7 @@ const (
 // Sources returns every source.
 func Sources() []Source {
 	return []Source{
-		Person, Address, Objection, Agent, Device, Session, Token, Ticket, Comment, Attachment, Call, Consent, Recording,
+		Person, Address, Objection, Agent, Device, Session, Token, Ticket, Comment, Attachment, Call, Consent, Recording, Text,
 		Statement, Line, Greeting, Schedule, Menu, Group, Queue, Setting, Dial, Request, Erasure, Exported, Hold, Backup, Chain,
 	}
 }

@@ -169,6 +169,7 @@ func Tables() []Table {
 	all = append(all, lines()...)
 	all = append(all, tickets()...)
 	all = append(all, calls()...)
+	all = append(all, texts()...)
 	all = append(all, monitorings()...)
 	all = append(all, callbacks()...)
 	all = append(all, recordings()...)

@@ -26,6 +26,7 @@ var (
 	CallFromName     = Cell{"call.from_name"}
 	CallbackNumber   = Cell{"callback.number"}
 	StatementBody    = Cell{"statement.body"}
+	TextNumber       = Cell{"text_message.number"}
 )
 
 // Cells returns every sealed column's handle.
@@ -34,7 +35,7 @@ func Cells() []Cell {
 		PersonName, PersonNotes, PersonDetails, PersonExternalID, AddressValue,
 		DeviceSecret, DeviceNumber, RegistrationURI, TicketSubject, CommentBody,
 		AttachmentName, UploadName, CallFromNumber, CallFromName, CallbackNumber,
-		StatementBody,
+		StatementBody, TextNumber,
 	}
 }
 
@@ -53,10 +54,11 @@ var (
 	TicketWordIndex  = Index{"ticket_word.hash"}
 	SuppressionIndex = Index{"suppression.hash"}
 	ContactIndex     = Index{"registration.contact_hash"}
+	TextIndex        = Index{"text_message.seen_hash"}
 	Tombstone        = Index{"receipt.tombstone"}
 )
 
 // Indexes returns every blind index's handle.
 func Indexes() []Index {
-	return []Index{AddressIndex, NameIndex, ExternalIDIndex, TicketWordIndex, SuppressionIndex, ContactIndex, Tombstone}
+	return []Index{AddressIndex, NameIndex, ExternalIDIndex, TicketWordIndex, SuppressionIndex, ContactIndex, TextIndex, Tombstone}
 }

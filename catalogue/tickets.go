@@ -33,7 +33,7 @@ func tickets() []Table {
 				{Name: "subject", Form: Sealed, Whose: owned, Why: "what the case is about", Basis: Contract, Keep: WithTicket, Export: "tickets[].subject", Correct: InPlace, Erase: DestroyKey},
 				fact("status", "new, open, pending, hold, solved, closed or deleted", "tickets[].status"),
 				fact("priority", "low, normal, high or urgent", "tickets[].priority"),
-				fact("via", "how it came in: voice, voicemail, outbound, api or web", "tickets[].via"),
+				fact("via", "how it came in: voice, voicemail, outbound, sms, api or web", "tickets[].via"),
 				fact("created_at", "when it was opened", "tickets[].created_at"),
 				fact("updated_at", "when it last changed", "tickets[].updated_at"),
 				fact("solved_at", "when it was solved", "tickets[].solved_at"),
@@ -114,4 +114,35 @@ func tickets() []Table {
 			Indexes: []string{"upload_token", "upload_person"},
 		},
 	}
+}
+
+// texts declares what is kept of text messages beside the words, which stand
+// once, in the comment.
+func texts() []Table {
+	col := func(name, why string) Column {
+		return Column{Name: name, Form: Plain, Whose: []string{"person"}, Why: why, Basis: Contract, Keep: WithTicket, Export: "texts[]." + name, Correct: Fact, Erase: Delete}
+	}
+	number := col("number", "the number it came from or goes to, to answer it")
+	number.Form, number.Erase = Sealed, DestroyKey
+	agent := col("agent_id", "who wrote it; NULL for the person and for the desk")
+	agent.Whose, agent.Erase = []string{"person", "agent"}, Pseudonym
+	seen := col("seen_hash", "to know a text again that the carrier repeats")
+	seen.Form, seen.Basis, seen.Export, seen.Correct = Blind, Interest, "-: a keyed hash of the carrier's own name for the text", Derived
+	return []Table{{
+		Name: "text_message", Owner: "text", What: "one row for each text that came in or goes out", Parent: "ticket_id→ticket",
+		Edges: []Edge{
+			{Name: "person", Path: "text_message.person_id", As: Caller, Fate: RowGoes},
+			{Name: "agent", Path: "text_message.agent_id", As: Staff, Fate: RowStays},
+		},
+		Columns: []Column{
+			col("id", "primary key"), col("line_id", "on which line"), col("person_id", "with whom"),
+			col("ticket_id", "which case"), col("comment_id", "the comment that holds its words"), agent,
+			col("call_id", "the call it answers; NULL for none"),
+			col("kind", "inbound, reply, confirmation, text-back or missed-call"),
+			col("state", "received, queued, sending, sent, delivered or failed"),
+			col("reason", "why it failed, from a closed list"), col("attempts", "how often it was sent"),
+			number, seen, col("created_at", "when it was written"), col("ended_at", "when it was known what became of it"),
+		},
+		Indexes: []string{"text_message_thread", "text_message_ticket", "text_message_comment", "text_message_open", "text_message_agent", "text_message_seen", "text_message_call"},
+	}}
 }

@@ -26,6 +26,8 @@ const (
 	DialDeskMinutes  SettingName = "dial_desk_minutes"  // for the desk and day
 	DialAgentCents   SettingName = "dial_agent_cents"   // what such calls may cost, for one agent and day, in hundredths
 	DialDeskCents    SettingName = "dial_desk_cents"    // for the desk and day
+	DialAgentTexts   SettingName = "dial_agent_texts"   // texts that one agent sends in a day
+	DialDeskTexts    SettingName = "dial_desk_texts"    // that the desk sends, its own among them
 )
 
 // bounds returns the smallest and largest value a setting takes.
@@ -43,7 +45,7 @@ func (s SettingName) bounds() (lowest, highest int64, known bool) {
 		return 1, 1440, true
 	case DialAgentCalls, DialDeskCalls:
 		return 0, 10_000, true
-	case DialAgentMinutes, DialDeskMinutes, DialAgentCents, DialDeskCents:
+	case DialAgentMinutes, DialDeskMinutes, DialAgentCents, DialDeskCents, DialAgentTexts, DialDeskTexts:
 		return 0, 100_000_000, true
 	}
 	return 0, 0, false
@@ -54,6 +56,7 @@ func SettingNames() []SettingName {
 	return []SettingName{
 		TicketPurgeDays, AttachmentMaxMB, UploadKeepDays, AutoAwayAfter,
 		DialCallMinutes, DialAgentCalls, DialDeskCalls, DialAgentMinutes, DialDeskMinutes, DialAgentCents, DialDeskCents,
+		DialAgentTexts, DialDeskTexts,
 	}
 }
 

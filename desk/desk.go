@@ -27,6 +27,7 @@ import (
 	"sotto/flow"
 	"sotto/job"
 	"sotto/keyring"
+	"sotto/leg/sip"
 	"sotto/line"
 	"sotto/obs"
 	"sotto/outbound"
@@ -36,6 +37,8 @@ import (
 	"sotto/recording"
 	"sotto/retention"
 	"sotto/route"
+	"sotto/text"
+	"sotto/thread"
 	"sotto/ticket"
 )
 
@@ -58,6 +61,8 @@ type Desk struct {
 	Calls      *call.Calls
 	Recordings *recording.Recordings
 	Tickets    *ticket.Tickets
+	Texts      *text.Texts
+	Threads    *thread.Threads
 	Eraser     *erasure.Eraser
 	Rights     *privacy.Rights
 	Retention  *retention.Retention
@@ -68,6 +73,7 @@ type Desk struct {
 	out    *outbound.Client
 	caught bool // the database has everything the signed log has
 	served atomic.Pointer[flow.Flow]
+	phone  atomic.Pointer[sip.Endpoint] // while the desk is served
 }
 
 // Init makes an empty desk in cfg's folders. It refuses a folder that already
@@ -186,7 +192,14 @@ func (d *Desk) openParts() (err error) {
 	})
 	d.Tickets = ticket.New(ticket.Config{
 		DB: d.DB, Blobs: d.Blobs, Ring: d.Ring, Audit: d.Audit, Jobs: d.Jobs, People: d.People, Region: d.cfg.Region,
+		Answered: func(tx *db.Tx, t ticket.Ticket, c ticket.Comment) error { return d.Threads.Answered(tx, t, c) },
 	})
+	d.Texts = text.New(text.Config{DB: d.DB, Ring: d.Ring, People: d.People, Audit: d.Audit, Jobs: d.Jobs})
+	if d.Threads, err = thread.New(thread.Config{
+		DB: d.DB, Lines: d.Lines, People: d.People, Tickets: d.Tickets, Texts: d.Texts, Gate: d.Dials, Say: d.sayText, Log: d.log,
+	}); err != nil {
+		return err
+	}
 	d.Eraser = erasure.New(erasure.Config{
 		DB: d.DB, Ring: d.Ring, Blobs: d.Blobs, People: d.People, Tickets: d.Tickets, Recordings: d.Recordings,
 		Audit: d.Audit, Receipts: d.Receipts, Jobs: d.Jobs, Log: d.log,
@@ -200,6 +213,7 @@ func (d *Desk) openParts() (err error) {
 		DB: d.DB, Tickets: d.Tickets, Recordings: d.Recordings, Eraser: d.Eraser, Log: d.log,
 		Expire: []func(context.Context) (int, error){d.Tickets.ExpireUploads, d.Rights.ExpireExports},
 	})
+	d.Jobs.Handle(text.JobSend, d.sendText)
 	d.Jobs.Handle(erasure.JobClean, d.Eraser.Clean)
 	d.Jobs.Handle(erasure.JobTell, d.Eraser.TellWaiting)
 	d.Jobs.Handle(privacy.JobErase, d.Rights.RunErasure)

@@ -111,10 +111,12 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 		SecurePhones: d.cfg.PhonesSecure,
 		Timers:       sip.Timers{MediaTimeout: time.Duration(d.cfg.MediaTimeout) * time.Second},
 		Accept:       accept,
+		Text:         s.takeText,
 	})
 	if err != nil {
 		return err
 	}
+	d.phone.Store(s.phone)
 	if s.pages, err = webrtc.Open(webrtc.Config{
 		Addr: pagesAddr, Advertise: advertise, Media: s.media, Origins: d.cfg.WebOrigins,
 		Present: newPresence(d.Agents).note, Clock: d.cfg.Clock, Log: d.log,
@@ -149,12 +151,7 @@ func (s *Server) keepPromises(context.Context) error {
 
 // dialOut calls a number outside through the trunks, the first first.
 func (s *Server) dialOut(ctx context.Context, grant dial.Grant, who leg.Caller, secure bool) (leg.Leg, error) {
-	var names []string
-	for _, t := range s.d.cfg.Trunks {
-		if t.Address != "" {
-			names = append(names, t.Name)
-		}
-	}
+	names := s.d.trunksOut()
 	if len(names) == 0 {
 		return nil, sotto.FailCause(sotto.Conflict, "No trunk of this desk takes calls out.", &leg.EndError{Cause: leg.Unreachable})
 	}
@@ -297,6 +294,7 @@ func (s *Server) Close() (err error) {
 		defer cancel()
 		err = errors.Join(err, s.http.Shutdown(ctx))
 	}
+	s.d.phone.Store(nil)
 	if s.phone != nil {
 		err = errors.Join(err, s.phone.Close())
 	}

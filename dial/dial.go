@@ -74,6 +74,9 @@ type Purpose string
 const (
 	Support   Purpose = "support"
 	Marketing Purpose = "marketing"
+	// Confirmation is the one text by which the desk answers who wants no more
+	// of them, or wants them again. Only the desk sends it.
+	Confirmation Purpose = "confirmation"
 )
 
 // Attempt is somebody's wish to dial.
@@ -231,12 +234,28 @@ func (g *Gate) decide(tx *db.Tx, a Attempt, to Destination) (why Reason, most ti
 	if ok, err := g.countryAllowed(tx, to.Region); err != nil || !ok {
 		return Country, 0, 0, err
 	}
-	if a.Purpose == Marketing {
-		if ok, err := g.people.MayContact(tx, person.Phone, to.Number, person.Marketing); err != nil || !ok {
+	for _, p := range a.asks() {
+		if ok, err := g.people.MayContact(tx, person.Phone, to.Number, p); err != nil || !ok {
 			return Objection, 0, 0, err
 		}
 	}
+	if a.Path == Text {
+		why, err = g.affordText(tx, a.By.Person)
+		return why, 0, 0, err
+	}
 	return g.afford(tx, a, to)
+}
+
+// asks are the purposes that whoever is called or written to may have objected
+// to.
+func (a Attempt) asks() (all []person.Purpose) {
+	if a.Purpose == Marketing {
+		all = append(all, person.Marketing)
+	}
+	if a.Path == Text && (a.Purpose != Confirmation || a.By != sotto.Desk()) {
+		all = append(all, person.Texts)
+	}
+	return all
 }
 
 // mayTake reports whether who asks may take the path at all. Who works here is

@@ -20,7 +20,7 @@ SELECT CAST(COALESCE(SUM(seconds), 0) AS BIGINT), CAST(COALESCE(SUM(cost_micros)
 FROM dial_attempt WHERE day = $1 AND outcome = 'allowed' AND (CAST($2 AS BIGINT) = 0 OR agent_id = $2);
 
 -- name: Open
-SELECT COUNT(*) FROM dial_attempt WHERE ended_at IS NULL AND outcome = 'allowed' AND (CAST($1 AS BIGINT) = 0 OR agent_id = $1);
+SELECT COUNT(*) FROM dial_attempt WHERE ended_at IS NULL AND path <> 'text' AND outcome = 'allowed' AND (CAST($1 AS BIGINT) = 0 OR agent_id = $1);
 
 -- name: Countries
 SELECT region FROM dial_country ORDER BY region;
@@ -42,3 +42,7 @@ DELETE FROM dial_rate;
 
 -- name: AddRate
 INSERT INTO dial_rate (prefix, micros) VALUES ($1, $2);
+
+-- name: Texts
+SELECT COUNT(*) FROM dial_attempt
+WHERE day = $1 AND path = 'text' AND outcome = 'allowed' AND (CAST($2 AS BIGINT) = 0 OR agent_id = $2);

@@ -389,3 +389,56 @@ func TestRulesSayWhatIsWrongWithThem(t *testing.T) {
 		}
 	})
 }
+
+func TestTextsHaveCapsOfTheirOwnAndAskWhoWantsNone(t *testing.T) {
+	each(t, func(t *testing.T, d desk) {
+		ctx := context.Background()
+		agent := d.member(t, sotto.Agent)
+		d.set(t, db.DialAgentCalls, 0) // who may not call may write
+		d.set(t, db.DialAgentTexts, 2)
+		d.set(t, db.DialDeskTexts, 3)
+		for i, want := range []dial.Reason{"", "", dial.AgentTexts} {
+			g, why, err := d.ask(agent, dial.Text, home)
+			if why != want || err != nil {
+				t.Errorf("text %d of the agent: %q, %v, want %q", i, why, err, want)
+			}
+			if err := d.gate.Done(ctx, g, 0); err != nil {
+				t.Error(err)
+			}
+		}
+		for i, want := range []dial.Reason{"", dial.DeskTexts} {
+			if _, why, err := d.ask(sotto.Desk(), dial.Text, home); why != want || err != nil {
+				t.Errorf("text %d of the desk: %q, %v, want %q", i, why, err, want)
+			}
+		}
+		d.set(t, db.DialDeskTexts, 100)
+		if err := d.db.Write(ctx, func(tx *db.Tx) error {
+			id, _, err := d.people.Identify(tx, home, "", "fr")
+			if err != nil {
+				return err
+			}
+			changed, err := d.people.Said(tx, id, home, person.Texts, true)
+			if !changed {
+				t.Error("the first STOP changed nothing")
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			by      sotto.Actor
+			path    dial.Path
+			purpose dial.Purpose
+			want    dial.Reason
+		}{
+			{sotto.Desk(), dial.Text, "", dial.Objection}, {sotto.Operator(), dial.Text, "", dial.Objection},
+			{sotto.Operator(), dial.Text, dial.Confirmation, dial.Objection}, {sotto.Desk(), dial.Text, dial.Confirmation, ""},
+			{sotto.Operator(), dial.Click, "", ""},
+		} {
+			_, err := d.gate.Authorize(ctx, dial.Attempt{By: tt.by, Path: tt.path, Number: home, Purpose: tt.purpose})
+			if got := dial.ReasonOf(err); got != tt.want {
+				t.Errorf("%+v by %s: %q, want %q", tt.by, tt.path, got, tt.want)
+			}
+		}
+	})
+}

@@ -29,6 +29,8 @@ const (
 	DeskMinutes      Reason = "desk-minutes"  // the desk's are
 	AgentCost        Reason = "agent-cost"    // the agent's money of the day is used up
 	DeskCost         Reason = "desk-cost"     // the desk's is
+	AgentTexts       Reason = "agent-texts"   // the agent's texts of the day are used up
+	DeskTexts        Reason = "desk-texts"    // the desk's are
 )
 
 // Reasons returns every reason why somebody may not dial.
@@ -36,6 +38,7 @@ func Reasons() []Reason {
 	return []Reason{
 		NotAllowed, NoNumber, ShortNumber, DeskNumber, PremiumNumber, SharedCostNumber, SpecialNumber, SatelliteNumber, Country,
 		Objection, AgentCalls, DeskCalls, AgentMinutes, DeskMinutes, AgentCost, DeskCost,
+		AgentTexts, DeskTexts,
 	}
 }
 

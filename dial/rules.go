@@ -221,6 +221,7 @@ func (g *Gate) spent(tx *db.Tx, of sotto.PersonID) (u Usage, err error) {
 func Caps() []db.SettingName {
 	return []db.SettingName{
 		db.DialCallMinutes, db.DialAgentCalls, db.DialDeskCalls, db.DialAgentMinutes, db.DialDeskMinutes, db.DialAgentCents, db.DialDeskCents,
+		db.DialAgentTexts, db.DialDeskTexts,
 	}
 }
 

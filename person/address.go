@@ -87,6 +87,13 @@ func international(text, region string) (string, bool) {
 // Number is NormalNumber for the desk's region.
 func (pp *People) Number(raw string) (string, error) { return NormalNumber(raw, pp.region) }
 
+// Landline reports whether a number in E.164 is known to be a landline's, which
+// takes no texts. Where mobile numbers look like others, none is.
+func Landline(number string) bool {
+	n, err := phonenumbers.Parse(number, "ZZ")
+	return err == nil && phonenumbers.GetNumberType(n) == phonenumbers.FIXED_LINE
+}
+
 // NormalEmail brings an e-mail address into its normal form.
 func NormalEmail(raw string) (string, error) {
 	v := strings.ToLower(norm.NFC.String(strings.TrimSpace(raw)))

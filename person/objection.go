@@ -16,6 +16,7 @@ type Purpose string
 // The purposes a person may object to. Marketing is absolute (GDPR 21(2), (3)).
 const (
 	Marketing Purpose = "marketing"
+	Texts     Purpose = "texts"     // every text of the desk: whoever answers STOP gets none
 	Quality   Purpose = "quality"   // listening to recordings to train agents
 	Analytics Purpose = "analytics" // figures that lead back to the person
 )
@@ -28,10 +29,10 @@ type Objection struct {
 
 func (p Purpose) check() error {
 	switch p {
-	case Marketing, Quality, Analytics:
+	case Marketing, Texts, Quality, Analytics:
 		return nil
 	}
-	return sotto.FailField("purpose", "The purpose is marketing, quality or analytics.")
+	return sotto.FailField("purpose", "The purpose is marketing, texts, quality or analytics.")
 }
 
 // Object records that the person objects to a purpose. Every address of the
@@ -42,20 +43,58 @@ func (pp *People) Object(ctx context.Context, actor sotto.Actor, id sotto.Person
 		return err
 	}
 	return pp.change(ctx, actor, id, audit.Update, func(tx *db.Tx, p Person) error {
-		has, err := tx.Has(pp.q["OpenObjection"], int64(id), string(purpose))
-		if err != nil || has {
-			return err
-		}
-		if _, err := tx.Exec(pp.q["InsertObjection"], tx.NewID(), int64(id), string(purpose), db.Millis(tx.Now)); err != nil {
-			return err
-		}
-		for _, a := range p.Addresses {
-			if _, err := tx.Exec(pp.q["Suppress"], pp.suppressionHash(a.Kind, a.Value), string(purpose), db.Millis(tx.Now)); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err := pp.object(tx, p, purpose)
+		return err
 	})
+}
+
+// object reports whether the objection is new.
+func (pp *People) object(tx *db.Tx, p Person, purpose Purpose) (bool, error) {
+	has, err := tx.Has(pp.q["OpenObjection"], int64(p.ID), string(purpose))
+	if err != nil || has {
+		return false, err
+	}
+	if _, err := tx.Exec(pp.q["InsertObjection"], tx.NewID(), int64(p.ID), string(purpose), db.Millis(tx.Now)); err != nil {
+		return false, err
+	}
+	for _, a := range p.Addresses {
+		if _, err := tx.Exec(pp.q["Suppress"], pp.suppressionHash(a.Kind, a.Value), string(purpose), db.Millis(tx.Now)); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Said records on the person's own word, given from one of its numbers, that
+// it objects to a purpose or, with objects false, does not any more. number is
+// the one the word came from: it also ends an objection that outlived an
+// erasure. It reports whether that changed anything. The audit entry names the
+// desk.
+func (pp *People) Said(tx *db.Tx, id sotto.PersonID, number string, purpose Purpose, objects bool) (changed bool, err error) {
+	defer sotto.Wrap(&err, "person.Said(%d)", id)
+	if err := purpose.check(); err != nil {
+		return false, err
+	}
+	if err := pp.Live(tx, id); err != nil {
+		return false, err
+	}
+	p, err := pp.Load(tx, id)
+	if err != nil {
+		return false, err
+	}
+	free, err := pp.MayContact(tx, Phone, number, purpose)
+	if err != nil || free != objects {
+		return false, err
+	}
+	if objects {
+		_, err = pp.object(tx, p, purpose)
+	} else {
+		err = pp.withdraw(tx, p, purpose)
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, pp.audit.Add(tx, sotto.Desk(), audit.Entry{Action: audit.Update, Source: audit.Person, SourceID: int64(id), Person: id})
 }
 
 // WithdrawObjection takes an objection back, on the person's own word. It
@@ -67,16 +106,20 @@ func (pp *People) WithdrawObjection(ctx context.Context, actor sotto.Actor, id s
 		return err
 	}
 	return pp.change(ctx, actor, id, audit.Update, func(tx *db.Tx, p Person) error {
-		if _, err := tx.Exec(pp.q["Withdraw"], int64(id), string(purpose), db.Millis(tx.Now)); err != nil {
+		return pp.withdraw(tx, p, purpose)
+	})
+}
+
+func (pp *People) withdraw(tx *db.Tx, p Person, purpose Purpose) error {
+	if _, err := tx.Exec(pp.q["Withdraw"], int64(p.ID), string(purpose), db.Millis(tx.Now)); err != nil {
+		return err
+	}
+	for _, a := range p.Addresses {
+		if _, err := tx.Exec(pp.q["Unsuppress"], pp.suppressionHash(a.Kind, a.Value), string(purpose)); err != nil {
 			return err
 		}
-		for _, a := range p.Addresses {
-			if _, err := tx.Exec(pp.q["Unsuppress"], pp.suppressionHash(a.Kind, a.Value), string(purpose)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // MayContact reports whether an address may be contacted for a purpose. Every

@@ -216,7 +216,12 @@ func (tt *Tickets) write(tx *db.Tx, actor sotto.Actor, t Ticket, p prepared, fil
 	if err := tt.note(tx, t.ID, actor, Event{Kind: Commented, Becomes: side, Object: int64(c.ID)}); err != nil {
 		return c, err
 	}
-	c.Attachments, err = tt.attach(tx, actor, t, c.ID, files)
+	if c.Attachments, err = tt.attach(tx, actor, t, c.ID, files); err != nil {
+		return c, err
+	}
+	if tt.answered != nil && t.Via == ByText && c.Public && c.Kind == Text && c.Body != "" && actor.IsStaff() && c.Author != t.Requester {
+		err = tt.answered(tx, t, c)
+	}
 	return c, err
 }
 
@@ -245,6 +250,13 @@ func (tt *Tickets) Comments(ctx context.Context, actor sotto.Actor, id sotto.Tic
 		return tt.addAttachments(tx, id, page)
 	})
 	return page, next, err
+}
+
+// LoadComment returns one comment of a ticket without asking who looks. It is
+// for the packages that work inside a transaction.
+func (tt *Tickets) LoadComment(tx *db.Tx, id sotto.TicketID, comment sotto.CommentID) (c Comment, err error) {
+	defer sotto.Wrap(&err, "ticket.LoadComment(%d, %d)", id, comment)
+	return tt.load(tx, id, comment)
 }
 
 // load returns one comment of a ticket with its files.

@@ -3,6 +3,7 @@ package ticket
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"sotto"
@@ -12,8 +13,8 @@ import (
 // EventKind is what happened to a ticket, a word of a closed list.
 type EventKind string
 
-// The kinds of event. Object names the comment, attachment, recording or call
-// an event is about.
+// The kinds of event. Object names the comment, attachment, recording, call
+// or text an event is about.
 const (
 	Created            EventKind = "created"
 	StatusChanged      EventKind = "status"
@@ -30,6 +31,9 @@ const (
 	AttachmentRedacted EventKind = "attachment-redacted"
 	CallAttached       EventKind = "call"
 	RecordingDeleted   EventKind = "recording-deleted"
+	TextSent           EventKind = "text-sent"      // the carrier has it
+	TextDelivered      EventKind = "text-delivered" // the party has it
+	TextFailed         EventKind = "text-failed"    // Becomes says why
 	MovedToDeleted     EventKind = "deleted"
 	Restored           EventKind = "restored"
 )
@@ -39,7 +43,7 @@ func EventKinds() []EventKind {
 	return []EventKind{
 		Created, StatusChanged, PriorityChanged, AssigneeChanged, SubjectChanged, SubjectRedacted,
 		Commented, CommentMadePrivate, CommentCorrected, CommentRedacted, Attached, AttachmentRenamed, AttachmentRedacted,
-		CallAttached, RecordingDeleted, MovedToDeleted, Restored,
+		CallAttached, RecordingDeleted, TextSent, TextDelivered, TextFailed, MovedToDeleted, Restored,
 	}
 }
 
@@ -97,6 +101,20 @@ func scanEvent(s db.Scanner) (e Event, err error) {
 func (tt *Tickets) AddEvent(tx *db.Tx, id sotto.TicketID, actor sotto.Actor, kind EventKind, object int64) (err error) {
 	defer sotto.Wrap(&err, "ticket.AddEvent(%d)", id)
 	return tt.note(tx, id, actor, Event{Kind: kind, Object: object})
+}
+
+// AddText notes what became of a text of the ticket; why is a word of package
+// text's list of reasons, "" unless it failed. Nobody did it: the actor is the
+// desk.
+func (tt *Tickets) AddText(tx *db.Tx, id sotto.TicketID, kind EventKind, text sotto.TextID, why string) (err error) {
+	defer sotto.Wrap(&err, "ticket.AddText(%d)", id)
+	if strings.Trim(why, "abcdefghijklmnopqrstuvwxyz-") != "" {
+		return sotto.Fail(sotto.Internal, "An event's words are of a closed list.")
+	}
+	if err := tt.note(tx, id, sotto.Desk(), Event{Kind: kind, Becomes: why, Object: int64(text)}); err != nil {
+		return err
+	}
+	return tt.touch(tx, id)
 }
 
 // AttachCall notes that calls belong to a ticket; noting one twice is fine.

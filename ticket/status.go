@@ -36,6 +36,7 @@ const (
 	ByVoice     Via = "voice"
 	ByVoicemail Via = "voicemail"
 	ByOutbound  Via = "outbound" // the desk called
+	ByText      Via = "sms"
 	ByAPI       Via = "api"
 	ByWeb       Via = "web"
 )
@@ -58,10 +59,10 @@ func (p Priority) check() error {
 
 func (v Via) check() error {
 	switch v {
-	case ByVoice, ByVoicemail, ByOutbound, ByAPI, ByWeb:
+	case ByVoice, ByVoicemail, ByOutbound, ByText, ByAPI, ByWeb:
 		return nil
 	}
-	return sotto.FailField("via", "A ticket comes in by voice, voicemail, outbound, api or web.")
+	return sotto.FailField("via", "A ticket comes in by voice, voicemail, outbound, sms, api or web.")
 }
 
 // to reports why a ticket may not go from s to next.

@@ -31,7 +31,7 @@ import (
 //go:embed ticket.sql
 var statements string
 
-// Config is what the tickets stand on. All fields are needed.
+// Config is what the tickets stand on. All fields up to Region are needed.
 type Config struct {
 	DB     *db.DB
 	Blobs  *blob.Store
@@ -40,6 +40,11 @@ type Config struct {
 	Jobs   *job.Jobs // not started yet
 	People *person.People
 	Region string // ISO 3166, as "FR": to read numbers written without a country code
+
+	// Answered is told of each text comment that staff wrote for the requester
+	// to read on a case that came in as a text, in the same transaction. nil:
+	// nobody is told.
+	Answered func(tx *db.Tx, t Ticket, c Comment) error
 }
 
 // Tickets is the desk's cases. Its methods may be called from any goroutine.
@@ -52,6 +57,8 @@ type Tickets struct {
 	people *person.People
 	region string
 	q      db.Queries
+
+	answered func(tx *db.Tx, t Ticket, c Comment) error // or nil
 
 	// fault stands in a test before and after each write to one of two places.
 	fault func(step string, do func() error) error
@@ -70,7 +77,7 @@ const (
 func New(cfg Config) *Tickets {
 	tt := &Tickets{
 		db: cfg.DB, blobs: cfg.Blobs, ring: cfg.Ring, audit: cfg.Audit, jobs: cfg.Jobs, people: cfg.People, region: cfg.Region,
-		q: db.Parse(statements),
+		q: db.Parse(statements), answered: cfg.Answered,
 	}
 	tt.jobs.Handle(removeUploadJob, func(_ context.Context, id int64) error { return tt.removeFile(catalogue.Upload, id) })
 	tt.jobs.Handle(removeAttachmentJob, func(_ context.Context, id int64) error { return tt.removeFile(catalogue.Attachment, id) })

@@ -107,7 +107,7 @@ func (c *dialRateCmd) DoDesk(ctx context.Context, d *desk.Desk, _ streams) error
 }
 
 type dialCapCmd struct {
-	Name  string `arg:"" help:"dial_call_minutes, dial_agent_calls, dial_desk_calls, dial_agent_minutes, dial_desk_minutes, dial_agent_cents or dial_desk_cents."`
+	Name  string `arg:"" help:"dial_call_minutes, dial_agent_calls, dial_desk_calls, dial_agent_minutes, dial_desk_minutes, dial_agent_cents, dial_desk_cents, dial_agent_texts or dial_desk_texts."`
 	Value int64  `arg:"" help:"The most that is allowed."`
 }
 

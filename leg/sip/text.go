@@ -2,6 +2,8 @@ package sip
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"unicode/utf8"
 
@@ -44,6 +46,7 @@ type TextResult struct {
 	Delivered bool   // a 2xx came: the party, or the carrier in its place, has it
 	Status    int    // the final status; 0 when nobody answered: it may have arrived all the same
 	Trunk     string // which trunk took or refused it
+	Unreached bool   // with Status 0: nothing left the desk, so that it cannot have arrived
 }
 
 // judgeText decides about a MESSAGE outside of any call before it is
@@ -93,17 +96,29 @@ func (e *Endpoint) takeText(req *sip.Request, tx *sip.ServerTx, o origin) {
 	}
 	m := Message{
 		Device: o.device, From: callerOf(req, o.trunk), To: dialledOn(req, o.trunk), Text: body,
-		ID: e.proof("text", get(req, "call-id"), get(req, "cseq"), source(req).addr.Addr().String()),
 	}
+	from := source(req).addr.Addr().String()
 	if o.trunk != nil {
-		m.Trunk = o.trunk.Name
+		m.Trunk, from = o.trunk.Name, o.trunk.Name // a carrier may repeat it from another machine
 	}
+	m.ID = nameOf(from, get(req, "call-id"), get(req, "cseq"))
 	status = 500
 	e.guard(func() { status = e.cfg.Text(e.ctx, m) })
 	if status < 200 || status > 699 {
 		status = 500
 	}
 	respond(req, tx, status, newTag(), nil)
+}
+
+// nameOf is one name for a text, the same after a restart of ours. It tells
+// nobody what a carrier wrote into its Call-ID.
+func nameOf(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte(p))
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // readText takes the text out of a MESSAGE; status is 200, or why there is
@@ -166,11 +181,12 @@ func (e *Endpoint) SendText(ctx context.Context, t Text) (_ TextResult, err erro
 	}
 	var r TextResult
 	for _, k := range trunks {
-		r = TextResult{Trunk: k.Name}
+		r = TextResult{Trunk: k.Name, Unreached: true}
 		h, err := k.hop(ctx)
 		if err != nil {
 			continue
 		}
+		r.Unreached = false
 		user, _ := dialable(k.Numbers.write(t.Number, k.Country))
 		res, err := e.say(ctx, t, k, "sip:"+user+"@"+k.domain(), h)
 		if err != nil {

@@ -37,6 +37,8 @@ const (
 	File                    // in the attachment
 	UploadName              // of the file that waits to be put on a comment
 	Upload                  // in it
+	Texted                  // in the text the person sent
+	Replied                 // in the text an agent answered with
 	CallerName              // what the network calls the caller
 	Statement               // bound to the recording
 	Contact                 // where a telephone registered: staff only
@@ -49,7 +51,7 @@ const (
 func (p Place) String() string {
 	names := [places]string{
 		"name", "notes", "details", "external id", "e-mail", "phone", "subject", "comment", "private comment", "file name", "file",
-		"upload name", "upload", "caller name", "statement", "contact", "telephone password", "voice",
+		"upload name", "upload", "text", "answer to the text", "caller name", "statement", "contact", "telephone password", "voice",
 	}
 	if p >= places {
 		return "nowhere"
@@ -105,7 +107,7 @@ func (p *Person) has(place Place) bool {
 		return false
 	case Contact:
 		return p.Staff
-	case Subject, Body, Private, FileName, File, CallerName, Statement:
+	case Subject, Body, Private, FileName, File, Texted, Replied, CallerName, Statement:
 		return !p.Staff
 	}
 	return true

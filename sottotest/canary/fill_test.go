@@ -26,6 +26,8 @@ import (
 	"sotto/recording"
 	"sotto/route"
 	"sotto/sottotest"
+	"sotto/text"
+	"sotto/thread"
 	"sotto/ticket"
 )
 
@@ -139,6 +141,25 @@ func (f *filler) addTeam(ctx context.Context) error {
 	return errors.Join(f.d.Agents.SetDirect(ctx, operator, f.line, f.staff[0].ID), f.d.Agents.Settle(ctx))
 }
 
+// deskNumber is the desk's line.
+const deskNumber = "+33199000000"
+
+// text lets a person write a text, and its agent answer with one, which waits
+// to be sent.
+func (f *filler) text(ctx context.Context, p *Person) error {
+	if err := f.d.Threads.Receive(ctx, thread.Incoming{
+		From: leg.Caller{Number: p.Number()}, To: deskNumber, Body: p.Text(Texted), Name: fmt.Sprint("carrier ", p.Index),
+	}); err != nil {
+		return err
+	}
+	history, _, err := f.d.Texts.History(ctx, sotto.Operator(), text.Filter{Person: p.ID})
+	if err != nil || len(history) != 1 {
+		return errors.Join(err, fmt.Errorf("%d texts of person %d", len(history), p.ID))
+	}
+	_, err = f.d.Tickets.Comment(ctx, f.actor(f.agentOf(p)), history[0].Ticket, ticket.CommentDraft{Public: true, Body: p.Text(Replied)})
+	return err
+}
+
 // promise lets a person be called back.
 func (f *filler) promise(ctx context.Context, p *Person) error {
 	_, err := f.queue.Request(ctx, f.actor(f.agentOf(p)), queue.Demand{Line: f.line}, p.Number())
@@ -156,7 +177,7 @@ func (f *filler) dial(ctx context.Context, p *Person) error {
 
 func (f *filler) addLine(ctx context.Context) error {
 	s := line.Defaults()
-	s.Number, s.Name, s.Consent = "+33199000000", "Accueil", line.OptIn
+	s.Number, s.Name, s.Consent, s.SMS = deskNumber, "Accueil", line.OptIn, true
 	l, err := f.d.Lines.Create(ctx, sotto.Operator(), s)
 	if err != nil {
 		return err
@@ -258,7 +279,7 @@ func (f *filler) addPerson(ctx context.Context, p *Person) (err error) {
 	if err := f.d.Recordings.Statement(ctx, agent, made, p.Text(Statement)); err != nil {
 		return err
 	}
-	if err := f.promise(ctx, p); err != nil {
+	if err := errors.Join(f.promise(ctx, p), f.text(ctx, p)); err != nil {
 		return err
 	}
 	if p.Index%7 == 0 { // among the deleted, by an agent

@@ -87,14 +87,15 @@ func expected(p *Person) map[string][]string {
 		"person.name": {p.Text(Name)}, "person.notes": {p.Text(Notes)}, "person.details": {p.Text(Details)},
 		"person.external_id": {p.Text(External)}, "addresses.value": {p.Number(), p.Text(Email)}, "uploads.name": {p.Text(UploadName)},
 		"tickets.subject": nil, "comments.body": nil, "attachments.name": nil, "calls.from_number": nil, "calls.from_name": nil,
-		"statements.body": nil, "registrations.contact": nil,
+		"statements.body": nil, "texts.number": nil, "registrations.contact": nil,
 	}
 	if p.Staff {
 		want["registrations.contact"] = []string{"udp 192.0.2.7:5060 x 1 sip:" + p.Words[Contact] + "@192.0.2.7"}
 		return want
 	}
-	want["tickets.subject"] = []string{p.Text(Subject)}
-	want["comments.body"] = []string{p.Text(Body), p.Text(Private)}
+	want["tickets.subject"] = []string{p.Text(Subject), "Text from " + p.Number()}
+	want["comments.body"] = []string{p.Text(Body), p.Text(Private), p.Text(Texted), p.Text(Replied)}
+	want["texts.number"] = []string{p.Number(), p.Number()}
 	want["attachments.name"] = []string{p.Text(FileName)}
 	want["calls.from_number"], want["calls.from_name"] = []string{p.Number()}, []string{p.Text(CallerName)}
 	want["statements.body"] = []string{p.Text(Statement)}

@@ -427,6 +427,31 @@ CREATE INDEX call_started ON call (started_at);
 CREATE INDEX call_ended ON call (ended_at);
 CREATE INDEX call_open ON call (state) WHERE ended_at IS NULL;
 
+CREATE TABLE text_message (
+  id BIGINT PRIMARY KEY,
+  line_id BIGINT NOT NULL REFERENCES line (id),
+  person_id BIGINT NOT NULL REFERENCES person (id),
+  ticket_id BIGINT NOT NULL REFERENCES ticket (id),
+  comment_id BIGINT NOT NULL REFERENCES comment (id),
+  agent_id BIGINT REFERENCES person (id),
+  call_id BIGINT,
+  kind TEXT NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  attempts BIGINT NOT NULL,
+  number BYTEA NOT NULL,
+  seen_hash BYTEA,
+  created_at BIGINT NOT NULL,
+  ended_at BIGINT
+);
+CREATE INDEX text_message_thread ON text_message (person_id, line_id, id);
+CREATE INDEX text_message_ticket ON text_message (ticket_id, id);
+CREATE INDEX text_message_comment ON text_message (comment_id);
+CREATE INDEX text_message_open ON text_message (person_id, id) WHERE ended_at IS NULL;
+CREATE INDEX text_message_agent ON text_message (agent_id) WHERE agent_id IS NOT NULL;
+CREATE UNIQUE INDEX text_message_seen ON text_message (seen_hash) WHERE seen_hash IS NOT NULL;
+CREATE UNIQUE INDEX text_message_call ON text_message (call_id) WHERE call_id IS NOT NULL;
+
 CREATE TABLE call_leg (
   id BIGINT PRIMARY KEY,
   call_id BIGINT NOT NULL REFERENCES call (id),

@@ -427,6 +427,31 @@ CREATE INDEX call_started ON call (started_at);
 CREATE INDEX call_ended ON call (ended_at);
 CREATE INDEX call_open ON call (state) WHERE ended_at IS NULL;
 
+CREATE TABLE text_message (
+  id INTEGER PRIMARY KEY,
+  line_id INTEGER NOT NULL REFERENCES line (id),
+  person_id INTEGER NOT NULL REFERENCES person (id),
+  ticket_id INTEGER NOT NULL REFERENCES ticket (id),
+  comment_id INTEGER NOT NULL REFERENCES comment (id),
+  agent_id INTEGER REFERENCES person (id),
+  call_id INTEGER,
+  kind TEXT NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  number BLOB NOT NULL,
+  seen_hash BLOB,
+  created_at INTEGER NOT NULL,
+  ended_at INTEGER
+) STRICT;
+CREATE INDEX text_message_thread ON text_message (person_id, line_id, id);
+CREATE INDEX text_message_ticket ON text_message (ticket_id, id);
+CREATE INDEX text_message_comment ON text_message (comment_id);
+CREATE INDEX text_message_open ON text_message (person_id, id) WHERE ended_at IS NULL;
+CREATE INDEX text_message_agent ON text_message (agent_id) WHERE agent_id IS NOT NULL;
+CREATE UNIQUE INDEX text_message_seen ON text_message (seen_hash) WHERE seen_hash IS NOT NULL;
+CREATE UNIQUE INDEX text_message_call ON text_message (call_id) WHERE call_id IS NOT NULL;
+
 CREATE TABLE call_leg (
   id INTEGER PRIMARY KEY,
   call_id INTEGER NOT NULL REFERENCES call (id),

@@ -133,7 +133,8 @@ func (j *journey) takesBack(key media.Digit) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	choice := j.asked.Mode == recording.OptIn || j.asked.Mode == recording.OptOut
-	return key == '3' && choice && j.asked.record && time.Since(j.asked.since) >= j.f.Times.Bounce
+	same := j.asked.Evidence == recording.ByKey && time.Since(j.asked.since) < j.f.Times.Bounce
+	return key == '3' && choice && j.asked.record && !same
 }
 
 // withdraw stops the recording and shreds what there was, then writes that

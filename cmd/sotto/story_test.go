@@ -20,6 +20,7 @@ import (
 
 	"sotto"
 	"sotto/db/dbtest"
+	"sotto/sottotest/browser"
 )
 
 // TestMain lets the scripts in testdata run this very program: `exec sotto` in
@@ -128,10 +129,14 @@ func params() testscript.Params {
 		Setup:              setup,
 		Condition:          condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"agentpage":  agentPage,
 			"capture":    capture,
 			"certify":    certify,
+			"clean":      clean,
+			"click":      click,
 			"clock":      clock,
 			"desk":       makeDesk,
+			"do":         do,
 			"filesin":    filesIn,
 			"expand":     expand,
 			"fill":       fill,
@@ -148,16 +153,20 @@ func params() testscript.Params {
 			"order":      order,
 			"over":       over,
 			"phone":      phone,
+			"page":       page,
 			"plant":      plant,
+			"plays":      plays,
 			"press":      press,
 			"ready":      ready,
 			"recipient":  recipient,
+			"reload":     reload,
 			"rest":       rest,
 			"rtp":        rawSound,
 			"samedata":   sameData,
 			"says":       says,
 			"send":       send,
 			"sotto":      sottoCmd,
+			"shows":      shows,
 			"tinydisk":   tinyDisk,
 			"tone":       tone,
 			"until":      until,
@@ -176,6 +185,9 @@ func setup(env *testscript.Env) error {
 	phones := telephones{}
 	env.Values[telephonesKey{}], env.Values[ordersKey{}] = phones, map[string]span{}
 	env.Defer(phones.end)
+	opened := &pages{by: map[string]*browser.Page{}}
+	env.Values[pagesKey{}] = opened
+	env.Defer(opened.end)
 	env.Setenv("SOTTO_STORY_CLOCK", filepath.Join(env.WorkDir, "clock"))
 	races := filepath.Join(env.WorkDir, "race")
 	env.Setenv("GORACE", "atexit_sleep_ms=0 log_path="+races)

@@ -133,8 +133,9 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 //	until REGEXP get PATH           what the web answers
 //	until REGEXP files DIR          the files below a folder and their sizes
 //	until REGEXP text FILE          what stands in a file
+//	until REGEXP page NAME SCRIPT   what a script in a page comes to
 func until(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, len(args) > 2, "until REGEXP sotto|get|files|text …")
+	usage(ts, len(args) > 2, "until REGEXP sotto|get|files|text|page …")
 	want, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -150,6 +151,9 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		case "text":
 			b, err := os.ReadFile(ts.MkAbs(args[2]))
 			fmt.Fprint(&out, string(b), err)
+		case "page":
+			got, err := pageOf(ts, args[2]).Do(args[3])
+			fmt.Fprint(&out, got, err)
 		case "files":
 			for _, f := range filesBelow(ts, args[2]) {
 				info, err := os.Stat(f)

@@ -1,9 +1,9 @@
 // The telephone of an agent's page. It keeps nothing but the agent's token for
 // this tab, so that a reload goes on with the call.
-import { Wire, microphone, later } from "./wire.js";
+import { Wire, texts, microphone, later } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
-const words = $("words").dataset;
+const words = texts();
 const kept = "sotto.phone.token";
 const tries = 30;
 let mic, call, left = tries, stopped = false;

@@ -1,9 +1,9 @@
 // The page of a web line: a visitor calls it, speaks, and hangs up. It keeps
 // nothing in the browser.
-import { Wire, microphone } from "./wire.js";
+import { Wire, texts, microphone } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
-const words = $("words").dataset;
+const words = texts();
 let mic, leg, muted, consent, state, reason, began, ticking, release;
 const open = !$("call").hidden;
 
@@ -58,7 +58,7 @@ async function ticket() {
 }
 
 // fail ends the call, or what was to be one, and says why.
-function fail(state) {
+function fail(why) {
   const called = !$("during").hidden;
   wire.close();
   mic?.stop();
@@ -68,7 +68,7 @@ function fail(state) {
   $("call").disabled = false;
   $("call").textContent = $("call").dataset.again;
   talks(false);
-  show(state);
+  show(why);
   if (called) $("call").focus();
 }
 

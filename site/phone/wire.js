@@ -74,3 +74,6 @@ export async function microphone() {
 
 // later is a promise kept after some milliseconds.
 export const later = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// texts are the page's words for its states, by name.
+export const texts = () => Object.fromEntries([...document.getElementById("words").content.children].map((e) => [e.dataset.state, e.textContent]));

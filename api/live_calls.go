@@ -12,6 +12,7 @@ import (
 // and no name; the ticket and the person's own page have those.
 type liveCall struct {
 	ID        int64       `json:"id"`
+	Direction string      `json:"direction"`
 	LineID    *int64      `json:"phone_number_id"`
 	TicketID  *int64      `json:"ticket_id"`
 	AgentID   *int64      `json:"agent_id"`
@@ -47,7 +48,7 @@ func (a *API) listLiveCalls(w http.ResponseWriter, q *request) error {
 func (a *API) liveCall(q *request, c *call.Call) liveCall {
 	s := c.Summary()
 	out := liveCall{
-		ID: int64(c.ID), LineID: orNull(c.Line), TicketID: orNull(s.Ticket), AgentID: orNull(s.Agent), UserID: orNull(c.Person),
+		ID: int64(c.ID), Direction: string(c.Direction), LineID: orNull(c.Line), TicketID: orNull(s.Ticket), AgentID: orNull(s.Agent), UserID: orNull(c.Person),
 		State: string(s.State), StartedAt: stamp(s.StartedAt), Parties: []liveParty{},
 	}
 	if a.c.Flow == nil {

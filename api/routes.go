@@ -129,6 +129,7 @@ func (a *API) voices() []route {
 		{"GET", "/sotto/dialling", admin, a.showDialling},
 		{"PUT", "/sotto/dialling", admin, a.updateDialling},
 		{"GET", voice + "/calls/live", staff, a.listLiveCalls},
+		{"POST", "/sotto/calls", staff, a.createCall},
 		{"POST", voice + "/calls/{call}/{order}", staff, a.orderCall},
 		{"GET", calls, staff, a.listRecordings},
 		{"DELETE", calls, admin, a.deleteRecordings},

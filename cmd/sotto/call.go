@@ -2,15 +2,18 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"sotto"
 	"sotto/desk"
+	"sotto/dial"
 	"sotto/flow"
 )
 
 type callCmd struct {
 	List callListCmd `cmd:"" help:"List the calls under way and who is in them."`
+	Dial callDialCmd `cmd:"" help:"Let an agent call a number: the agent's own telephones ring first."`
 	Do   callDoCmd   `cmd:"" help:"Do something in a call under way: hold, transfer, listen and so on."`
 
 	Monitoring callMonitoringCmd `cmd:"" help:"List who listened to whose calls, oldest first."`
@@ -78,4 +81,28 @@ func (c *callMonitoringCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams)
 			return t.flush()
 		}
 	}
+}
+
+type callDialCmd struct {
+	Number  string         `arg:"" optional:"" help:"The number to call; with --ticket that of the ticket's person without it."`
+	Agent   sotto.PersonID `required:"" help:"Who makes the call."`
+	Line    sotto.LineID   `help:"Which line calls; the ticket's, or the only one that may, without it."`
+	Ticket  sotto.TicketID `help:"The ticket the call is about; a new one is opened without it."`
+	Purpose string         `enum:"support,marketing" default:"support" help:"support, or marketing, which is refused for whoever objected to it."`
+}
+
+// DoDesk prints the call's number when the agent's telephones ring.
+func (c *callDialCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) error {
+	f := d.Flow()
+	if f == nil {
+		return sotto.Fail(sotto.Conflict, "This desk is not served: it makes no calls.")
+	}
+	id, err := f.Call(ctx, flow.Outgoing{
+		By: sotto.Operator(), Agent: c.Agent, Line: c.Line, Ticket: c.Ticket, Number: c.Number, Purpose: dial.Purpose(c.Purpose),
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.out, id)
+	return nil
 }

@@ -29,6 +29,7 @@ type phoneCmd struct {
 	Wait     bool          `help:"Register and answer the next call."`
 	Ring     time.Duration `help:"With --wait: how long it rings before it is answered."`
 	Decline  bool          `help:"With --wait: refuse the call instead."`
+	Busy     bool          `help:"With --wait: be busy."`
 	Play     string        `placeholder:"WAV" help:"What it says; a tone of 440 Hz without it."`
 	Record   string        `placeholder:"WAV" help:"Where to write what it hears."`
 	Keys     string        `help:"Keys to press, as 3; with --after."`
@@ -99,8 +100,12 @@ func (c *phoneCmd) connect(ctx context.Context, p *sip.Phone, s streams) (leg.Le
 		return nil, err
 	}
 	fmt.Fprintln(s.out, "rings")
-	if c.Decline {
-		l.Hangup(leg.Rejected)
+	if c.Decline || c.Busy {
+		cause := leg.Rejected
+		if c.Busy {
+			cause = leg.BusyHere
+		}
+		l.Hangup(cause)
 		<-l.Ended()
 		return l, nil
 	}

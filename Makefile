@@ -90,7 +90,7 @@ canary: ## fill every place, erase half the people under kill -9, search every b
 torture: ## RFC 4475 over every transport, with 200 damaged copies of each message and a call after each
 	SOTTO_TORTURE=long go test -count 1 -run '^TestTorture' -timeout 60m ./leg/sip
 
-fraud: ## every path to a trunk, as everybody, to twenty-four kinds of numbers: what a carrier sees is what the rules allow
+fraud: ## every path to a trunk, as everybody, to twenty-three kinds of numbers: what a carrier sees is what the rules allow
 	SOTTO_FRAUD=long go test -count 1 -v -run '^TestFraud' -timeout 60m ./sottotest/fraud
 
 documents: catalogue cites depaware ## write the documents that are made from the code

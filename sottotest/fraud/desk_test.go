@@ -83,6 +83,9 @@ type world struct {
 // front is the desk's own number.
 const front = "+33199001234"
 
+// tone is what lines say here: short.
+func tone() []byte { return media.Tone(600, 400*time.Millisecond).WAV() }
+
 func newWorld(t *testing.T, role sotto.Role) *world {
 	t.Helper()
 	ctx, admin := context.Background(), sotto.Operator()
@@ -102,7 +105,7 @@ func newWorld(t *testing.T, role sotto.Role) *world {
 	w.line, err = w.d.Lines.Create(ctx, admin, s)
 	check(t, err)
 	for _, c := range []line.Category{line.Greeting, line.Wait} {
-		check(t, w.d.Lines.SetSound(ctx, admin, w.line.ID, c, "en", media.Tone(600, 400*time.Millisecond).WAV()))
+		check(t, w.d.Lines.SetSound(ctx, admin, w.line.ID, c, "en", tone()))
 	}
 	w.calm, w.who = w.hire(host(3), sotto.Agent, "calm"), w.hire(host(4), role, "who")
 	check(t, w.d.Dials.SetRules(ctx, admin, dial.Rules{Countries: []string{"BE"}}))

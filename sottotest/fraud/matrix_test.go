@@ -70,11 +70,14 @@ func destinations() []destination {
 		{"sea", "+870773123456", ""},
 		{"personal number", "+447012345678", ""},
 		{"short, in another country help", "911", ""},
-		{"with keys behind it", "+33199005678,,899", ""},
 		{"two numbers", "+33199005678+33899123456", ""},
 		{"help for the deaf", "114", "114"},
 	}...)
 }
+
+// A number with keys behind it (+33199005678,,899) is not among them: where
+// numbers are written down (forwarding, callbacks, lines) it is the number
+// without the keys, and elsewhere it is none.
 
 // mayAsk is who may take which path: the columns are agent, administrator,
 // suspended agent, end user, telephone of a deleted agent, anonymous, desk
@@ -130,6 +133,7 @@ type way struct {
 	name, path string
 	when       when
 	who        string // the only principal who has it; "" is all but the desk's rules
+	whole      bool   // takes numbers with their country alone
 	also       func(p principal) []string
 	try        func(w *world, number string) outcome
 }
@@ -145,7 +149,7 @@ const (
 
 // fits reports whether a principal has a way to go in.
 func (y way) fits(p principal, at when) bool {
-	if p.name == "desk rule" || y.who != "" {
+	if p.name == "desk rule" || y.who != "" { // a rule is nobody's call
 		return y.who == p.name && at == free
 	}
 	return y.when == at
@@ -186,7 +190,11 @@ func (w *world) all(y way, p principal) (cells int) {
 	w.t.Helper()
 	for _, to := range destinations() {
 		before := len(w.carrier.numbers())
-		told := y.try(w, to.typed)
+		typed := to.typed
+		if y.whole && strings.HasPrefix(to.called, "+") {
+			typed = to.called
+		}
+		told := y.try(w, typed)
 		w.settle()
 		should := want(y.path, p, to)
 		if told != untold && (told == asked) != (len(should) > 0) {

@@ -11,7 +11,7 @@ import (
 
 // ways are all entrances. A new path is a line here and one in mayAsk.
 func ways() []way {
-	return []way{
+	return append([]way{
 		{name: "REFER", path: "refer", when: talking, try: refer},
 		{name: "transfer over REST", path: "transfer", when: talking, try: func(w *world, number string) outcome {
 			return w.order(w.who, w.ownCall, "transfer", map[string]any{"number": number})
@@ -27,7 +27,7 @@ func ways() []way {
 		}},
 		{name: "a telephone that redirects", path: "redirect", when: free, also: carriersOwn, try: redirect},
 		{name: "forwarding", path: "forward", when: free, try: forward},
-	}
+	}, outward()...)
 }
 
 // told is what a status of the REST API says.

@@ -17,6 +17,7 @@ const (
 	AgentHungUp          Reason = "agent-hung-up"          // after talking to the caller
 	VoicemailLeft        Reason = "voicemail-left"         // a message was left
 	ExternalHungUp       Reason = "external-hung-up"       // whom the call was given to outside hung up
+	CallbackPromised     Reason = "callback-promised"      // the caller left the queue to be called back
 	AbandonedOnHold      Reason = "abandoned-on-hold"      // the caller hung up while on hold
 	TimeLimit            Reason = "time-limit"             // the longest time of a call outside was over
 	Cancelled            Reason = "cancelled"              // the caller gave up while it rang
@@ -75,6 +76,7 @@ func outcomes() []outcome {
 		{AgentHungUp, ByAgent, 200, "completed"},
 		{VoicemailLeft, ByCaller, 200, "completed"},
 		{ExternalHungUp, ByAgent, 200, "completed"},
+		{CallbackPromised, ByCaller, 200, "completed"},
 		{AbandonedOnHold, ByCaller, 200, "abandoned_on_hold"},
 		{TimeLimit, ByDesk, 200, "completed"},
 		{Cancelled, ByCaller, 487, "not_answered"},

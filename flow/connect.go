@@ -2,102 +2,13 @@ package flow
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 
 	"sotto"
 	"sotto/call"
 	"sotto/leg"
-	"sotto/leg/media"
-	"sotto/line"
 	"sotto/queue"
-	"sotto/route"
 )
-
-// queue lets the caller wait until an agent takes the call. It returns nil
-// and no error when nobody did in time.
-func (j *journey) queue(ctx context.Context, to route.Destination) (*picked, error) {
-	j.call.Enter(call.Queued)
-	if to.Agent == 0 && !to.Chosen {
-		direct, err := j.f.Agents.Direct(context.WithoutCancel(ctx), j.line.ID)
-		if err != nil { // better somebody than nobody
-			j.f.Log.Error("flow: whom the line rings cannot be looked up; everybody is asked", "line", int64(j.line.ID), "err", err)
-		}
-		to.Agent = direct
-	}
-	wants := queue.DemandOf(j.line, j.call.ID)
-	wants.Agent, wants.Ring, wants.Wait = to.Agent, to.Ring, to.Wait
-	if to.Chosen && len(to.Groups) > 0 {
-		wants.Groups, wants.Secondary = to.Groups, nil
-	}
-	place, began := j.wait(wants), j.f.Clock()
-	defer func() {
-		j.call.Count(call.Tally{Queued: began, Wait: j.f.Clock().Sub(began), Overdue: place.End() == queue.TimedOut})
-		place.Leave()
-	}()
-	stopListening := j.listen(ctx)
-	defer stopListening()
-	quiet := j.hold(ctx)
-	defer quiet()
-	for {
-		select {
-		case o := <-place.Offers():
-			a, cause := j.ring(ctx, o, call.Leg{Kind: call.AgentLeg, Part: call.ByOffer})
-			switch {
-			case a != nil:
-				place.Accepted()
-				j.agent = a.who.Person
-				return a, nil
-			case cause == leg.Rejected || cause == leg.BusyHere:
-				place.Declined()
-			case ctx.Err() == nil:
-				place.Missed()
-			}
-		case <-place.Over():
-			return nil, nil
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
-}
-
-// wait puts the caller into the line: at its head when an agent was lost or
-// a colleague did not answer, and into that of a group the caller was given to.
-func (j *journey) wait(d queue.Demand) *queue.Place {
-	switch {
-	case j.group == 0 && len(d.Groups) > 0:
-		j.call.Count(call.Tally{Group: d.Groups[0]})
-	case j.group != 0:
-		j.call.Count(call.Tally{Group: j.group})
-	}
-	switch {
-	case j.group != 0:
-		d.Agent, d.Groups, j.group = 0, []sotto.GroupID{j.group}, 0
-		j.place = j.f.Queue.Join(d)
-	case j.place != nil:
-		j.place = j.f.Queue.Rejoin(j.place)
-	default:
-		j.place = j.f.Queue.Join(d)
-	}
-	return j.place
-}
-
-// hold plays what a waiting caller hears: the line's words, then music, again
-// and again. stop ends it and waits.
-func (j *journey) hold(ctx context.Context) (stop func()) {
-	words := j.sound(ctx, line.Wait).Clip
-	return j.during(ctx, "music", func(ctx context.Context) error {
-		for {
-			for _, clip := range []media.Clip{words, j.f.Lines.Hold(), j.f.Lines.Hold()} {
-				if err := j.caller.Media().Play(ctx, clip, false); ctx.Err() != nil || errors.Is(err, media.ErrClosed) {
-					return nil
-				} else if err != nil {
-					return err
-				}
-			}
-		}
-	})
-}
 
 // ring rings every telephone of one agent, and the numbers outside. The first
 // that is answered, and outside confirmed, has the call; nil and why not when

@@ -107,8 +107,9 @@ func (j *journey) noteConsent(ctx context.Context, c recording.Consent, record b
 }
 
 // listen heeds key 3 while the caller waits and talks: it takes a consent
-// back (GDPR 7(3)). stop ends that and waits.
-func (j *journey) listen(ctx context.Context) (stop func()) {
+// back (GDPR 7(3)). also gets the other keys; it may be nil. stop ends that
+// and waits.
+func (j *journey) listen(ctx context.Context, also func(media.Digit)) (stop func()) {
 	port := j.caller.Media()
 	return j.during(ctx, "keys", func(ctx context.Context) (err error) {
 		for {
@@ -117,8 +118,11 @@ func (j *journey) listen(ctx context.Context) (stop func()) {
 				if !ok {
 					return err
 				}
-				if j.takesBack(key) {
+				switch {
+				case j.takesBack(key):
 					err = j.withdraw(ctx)
+				case also != nil:
+					also(key)
 				}
 			case <-ctx.Done():
 				return err

@@ -125,7 +125,7 @@ func newDesk(t *testing.T, base *db.DB) *desk {
 		Clock: time.Now, Dial: d.dial, DialOut: d.dialOut, Gate: d.gate, Audit: log, Media: d.engine,
 		Times: flow.Times{
 			Key: 700 * time.Millisecond, Bounce: 50 * time.Millisecond, Silence: 400 * time.Millisecond, Spoken: 200 * time.Millisecond,
-			Message: 5 * time.Second, Finish: 10 * time.Second,
+			Comfort: 800 * time.Millisecond, Message: 5 * time.Second, Finish: 10 * time.Second,
 		},
 	})
 	check(t, err)

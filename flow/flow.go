@@ -70,6 +70,7 @@ type Times struct {
 	Silence time.Duration // that ends a voice message: 8 s
 	Spoken  time.Duration // of sound that makes a voice message: 500 ms
 	Finish  time.Duration // for bringing a recording to the disk: 30 s
+	Comfort time.Duration // of music between what a waiting caller is told: 24 s
 	Offer   time.Duration // for ringing whom an agent asks, adds or gives a call to: 30 s
 	Answer  time.Duration // for ringing a number outside: 60 s
 }
@@ -80,7 +81,7 @@ func (t *Times) fill() {
 		value time.Duration
 	}{
 		{&t.Key, 4 * time.Second}, {&t.Bounce, time.Second}, {&t.Message, 5 * time.Minute}, {&t.Silence, 8 * time.Second},
-		{&t.Spoken, 500 * time.Millisecond}, {&t.Finish, 30 * time.Second}, {&t.Offer, 30 * time.Second}, {&t.Answer, time.Minute},
+		{&t.Spoken, 500 * time.Millisecond}, {&t.Finish, 30 * time.Second}, {&t.Offer, 30 * time.Second}, {&t.Comfort, 24 * time.Second}, {&t.Answer, time.Minute},
 	} {
 		if *d.at == 0 {
 			*d.at = d.value

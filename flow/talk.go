@@ -14,6 +14,7 @@ import (
 	"sotto/dial"
 	"sotto/leg"
 	"sotto/leg/media"
+	"sotto/line"
 	"sotto/recording"
 )
 
@@ -110,7 +111,7 @@ func (j *journey) talk(ctx context.Context, a *picked) (err error) {
 	t.arrange()
 	t.hush(false)
 	wait = j.aside("connect", func() error { return j.connected(ctx, first) })
-	stop = j.listen(ctx)
+	stop = j.listen(ctx, nil)
 	j.f.enter(j.call.ID, t)
 	return t.run()
 }
@@ -235,7 +236,7 @@ func (t *talk) music(p *party) {
 	switch {
 	case p.place == onHold && p.quiet == nil:
 		p.quiet = t.j.during(t.ctx, "music", func(ctx context.Context) error {
-			_ = p.leg.Media().Play(ctx, t.j.f.Lines.Hold(), true) // ends with the hold, or with the leg
+			_ = p.leg.Media().Play(ctx, t.j.sound(ctx, line.Hold).Clip, true) // ends with the hold, or with the leg
 			return nil
 		})
 	case p.place != onHold && p.quiet != nil:

@@ -148,6 +148,8 @@ func (f *Flow) open(tx *db.Tx, c conversation) (sotto.TicketID, error) {
 		via, subject = ticket.ByVoicemail, "ticket.message.subject"
 	case !c.connected.IsZero() || c.agent != 0 && !c.out:
 		subject = "ticket.call.subject"
+	case c.why == call.CallbackPromised:
+		subject = "ticket.callback.subject"
 	}
 	if c.out {
 		via, c.stranger = ticket.ByOutbound, false // the case is that person's own

@@ -43,6 +43,8 @@ type phoneNumber struct {
 
 	Brand            string      `json:"brand"`
 	Voicemail        bool        `json:"voicemail"`
+	TextBack         bool        `json:"text_back_enabled"`
+	TextBackText     *string     `json:"text_back_text"`
 	RingSeconds      int64       `json:"ring_seconds"`
 	WaitSeconds      int64       `json:"max_wait_seconds"`
 	MaxQueue         int         `json:"max_queue_size"`
@@ -100,7 +102,7 @@ func (q *request) phoneNumber(l line.Line) phoneNumber {
 		Consent: underscored(l.Consent), GroupIDs: []int64{}, GreetingIDs: []int64{}, DefaultIDs: []string{},
 		Capabilities: lineCapabilities{Voice: l.Voice, SMS: l.SMS}, VoiceEnabled: l.Voice && l.DeletedAt.IsZero(), SMSEnabled: l.SMS, LineType: underscored(l.Kind),
 		Outbound: l.Outbound, IVRID: orNull(l.Menu), ScheduleID: orNull(l.Schedule), FailoverNumber: wordOrNull(l.Failover),
-		Brand: l.Brand, Voicemail: l.Voicemail, RingSeconds: int64(l.Ring.Seconds()), WaitSeconds: int64(l.Wait.Seconds()), MaxQueue: l.MaxQueue,
+		Brand: l.Brand, Voicemail: l.Voicemail, TextBack: l.TextBack, TextBackText: wordOrNull(l.TextBackWords), RingSeconds: int64(l.Ring.Seconds()), WaitSeconds: int64(l.Wait.Seconds()), MaxQueue: l.MaxQueue,
 		AnnounceWait: l.AnnounceWait, AnnouncePosition: l.AnnouncePosition, Callback: l.Callback,
 		WrapUp: l.WrapUp, WrapUpSeconds: orNull(int64(l.WrapUpLimit.Seconds())), CallerID: wordOrNull(l.CallerID), SecureMedia: l.SecureMedia,
 		Overflow: wordOrNull(l.Overflow), OverflowClosed: wordOrNull(l.OverflowClosed), Locale: l.Locale,

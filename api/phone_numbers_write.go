@@ -29,6 +29,8 @@ type phoneNumberInput struct {
 	Failover         optionalWord   `json:"failover_number"`
 	Brand            *string        `json:"brand"`
 	Voicemail        *bool          `json:"voicemail"`
+	TextBack         *bool          `json:"text_back_enabled"`
+	TextBackText     optionalWord   `json:"text_back_text"`
 	RingSeconds      *int64         `json:"ring_seconds"`
 	WaitSeconds      *int64         `json:"max_wait_seconds"`
 	MaxQueue         *int64         `json:"max_queue_size"`
@@ -89,7 +91,7 @@ func (in phoneNumberInput) apply(s *line.Settings) error {
 	give(&s.Hours.Zone, in.TimeZone)
 	for to, v := range map[*bool]*bool{
 		&s.Voice: in.Voice, &s.SMS: in.SMS, &s.Outbound: in.Outbound, &s.Voicemail: in.Voicemail, &s.SecureMedia: in.SecureMedia,
-		&s.AnnounceWait: in.AnnounceWait, &s.AnnouncePosition: in.AnnouncePosition, &s.Callback: in.Callback, &s.WrapUp: in.WrapUp,
+		&s.AnnounceWait: in.AnnounceWait, &s.AnnouncePosition: in.AnnouncePosition, &s.Callback: in.Callback, &s.WrapUp: in.WrapUp, &s.TextBack: in.TextBack,
 	} {
 		give(to, v)
 	}
@@ -105,7 +107,7 @@ func (in phoneNumberInput) apply(s *line.Settings) error {
 		s.WrapUpLimit = bounded(int64(in.WrapUpSeconds.n))
 	}
 	for to, v := range map[*string]optionalWord{
-		&s.CallerID: in.CallerID, &s.Failover: in.Failover, &s.Overflow: in.Overflow, &s.OverflowClosed: in.OverflowClosed,
+		&s.CallerID: in.CallerID, &s.Failover: in.Failover, &s.Overflow: in.Overflow, &s.OverflowClosed: in.OverflowClosed, &s.TextBackWords: in.TextBackText,
 	} {
 		if v.given {
 			*to = string(v.word)

@@ -16,6 +16,7 @@ const (
 	CallerHungUp         Reason = "caller-hung-up"         // after talking to an agent
 	AgentHungUp          Reason = "agent-hung-up"          // after talking to the caller
 	VoicemailLeft        Reason = "voicemail-left"         // a message was left
+	TextedBack           Reason = "texted-back"            // the caller chose to be written to
 	ExternalHungUp       Reason = "external-hung-up"       // whom the call was given to outside hung up
 	CallbackPromised     Reason = "callback-promised"      // the caller left the queue to be called back
 	AbandonedOnHold      Reason = "abandoned-on-hold"      // the caller hung up while on hold
@@ -75,6 +76,7 @@ func outcomes() []outcome {
 		{CallerHungUp, ByCaller, 200, "completed"},
 		{AgentHungUp, ByAgent, 200, "completed"},
 		{VoicemailLeft, ByCaller, 200, "completed"},
+		{TextedBack, ByCaller, 200, "completed"},
 		{ExternalHungUp, ByAgent, 200, "completed"},
 		{CallbackPromised, ByCaller, 200, "completed"},
 		{AbandonedOnHold, ByCaller, 200, "abandoned_on_hold"},

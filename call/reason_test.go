@@ -51,6 +51,7 @@ func TestEveryEndHasOneReasonStatusAndWords(t *testing.T) {
 		{"BYE in the queue", call.Queued, leg.HungUp, context.Canceled, call.AbandonedInQueue, call.ByCaller, 200, "The caller hung up while waiting."},
 		{"BYE before the message", call.Voicemail, leg.HungUp, nil, call.AbandonedInVoicemail, call.ByCaller, 200, "The caller hung up without leaving a message."},
 		{"BYE after the message", call.Voicemail, leg.HungUp, call.Because(call.VoicemailLeft), call.VoicemailLeft, call.ByCaller, 200, "The caller left a voice message."},
+		{"a text instead", call.Menu, leg.Released, call.Because(call.TextedBack), call.TextedBack, call.ByCaller, 200, "The caller chose to get a text."},
 		{"BYE of the caller", call.Connected, leg.HungUp, nil, call.CallerHungUp, call.ByCaller, 200, "The caller hung up after talking to an agent."},
 		{"BYE of the agent", call.Connected, leg.Released, call.Because(call.AgentHungUp), call.AgentHungUp, call.ByAgent, 200, "The agent hung up after talking to the caller."},
 		{"the agent's telephone died", call.Connected, "", call.Because(call.AgentLost), call.AgentLost, call.ByNetwork, 200, "The connection to the agent's telephone was lost."},

@@ -193,6 +193,7 @@ func lines() []Table {
 				nobody("voicemail", "whether messages are taken"), nobody("overflow", "a number of a company's, as an answering service, in hours"),
 				nobody("overflow_closed", "a number of a company's, as an answering service, out of hours"),
 				nobody("failover", "a number of a company's, for when the desk is down"),
+				nobody("text_back", "whether a caller nobody talked to gets a text"), nobody("text_back_words", "the company's own words of that text"),
 				nobody("created_at", "since when the line exists"), nobody("updated_at", "when it last changed"), nobody("deleted_at", "since when it takes no calls"),
 			},
 			Indexes: []string{"line_number"},

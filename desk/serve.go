@@ -135,7 +135,7 @@ func (s *Server) openFlow(ctx context.Context) (err error) {
 	if s.flow, err = flow.New(flow.Config{
 		DB: d.DB, People: d.People, Lines: d.Lines, Menus: d.Menus, Calls: d.Calls, Agents: d.Agents, Queue: s.queue,
 		Recordings: d.Recordings, Tickets: d.Tickets, Clock: d.cfg.Clock, Log: d.log, Metrics: d.Metrics,
-		Dial: s.dial, DialOut: s.dialOut, Gate: d.Dials, Audit: d.Audit, Media: s.media,
+		Dial: s.dial, DialOut: s.dialOut, Gate: d.Dials, Threads: d.Threads, Audit: d.Audit, Media: s.media,
 	}); err != nil {
 		return err
 	}

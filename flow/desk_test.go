@@ -36,6 +36,8 @@ import (
 	"sotto/queue"
 	"sotto/recording"
 	"sotto/route"
+	"sotto/text"
+	"sotto/thread"
 	"sotto/ticket"
 )
 
@@ -70,6 +72,7 @@ type desk struct {
 	queue      *queue.Queue
 	recordings *recording.Recordings
 	tickets    *ticket.Tickets
+	texts      *text.Texts
 	engine     *media.Engine
 	flow       *flow.Flow
 	gate       *dial.Gate
@@ -117,12 +120,16 @@ func newDesk(t *testing.T, base *db.DB) *desk {
 		DB: base, Ring: d.ring, People: d.people, Audit: log, Agents: d.agents, Pause: 20 * time.Millisecond,
 	})
 	d.recordings = recording.New(recording.Config{DB: base, Ring: d.ring, Blobs: d.blobs, Audit: log, Clock: time.Now})
-	d.tickets = ticket.New(ticket.Config{DB: base, Blobs: d.blobs, Ring: d.ring, Audit: log, Jobs: job.New(base, job.Config{}), People: d.people, Region: "FR"})
+	jobs := job.New(base, job.Config{})
+	d.tickets = ticket.New(ticket.Config{DB: base, Blobs: d.blobs, Ring: d.ring, Audit: log, Jobs: jobs, People: d.people, Region: "FR"})
 	d.gate, err = dial.New(dial.Config{DB: base, People: d.people, Lines: d.lines, Audit: log, Region: "FR"})
+	check(t, err)
+	d.texts = text.New(text.Config{DB: base, Ring: d.ring, People: d.people, Audit: log, Jobs: jobs})
+	threads, err := thread.New(thread.Config{DB: base, Lines: d.lines, People: d.people, Tickets: d.tickets, Texts: d.texts, Gate: d.gate})
 	check(t, err)
 	d.flow, err = flow.New(flow.Config{
 		DB: base, People: d.people, Lines: d.lines, Menus: d.menus, Calls: d.calls, Agents: d.agents, Queue: d.queue, Recordings: d.recordings, Tickets: d.tickets,
-		Clock: time.Now, Dial: d.dial, DialOut: d.dialOut, Gate: d.gate, Audit: log, Media: d.engine,
+		Clock: time.Now, Dial: d.dial, DialOut: d.dialOut, Gate: d.gate, Threads: threads, Audit: log, Media: d.engine,
 		Times: flow.Times{
 			Key: 700 * time.Millisecond, Bounce: 50 * time.Millisecond, Silence: 400 * time.Millisecond, Spoken: 200 * time.Millisecond,
 			Comfort: 800 * time.Millisecond, Message: 5 * time.Second, Finish: 10 * time.Second,

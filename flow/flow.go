@@ -29,6 +29,7 @@ import (
 	"sotto/queue"
 	"sotto/recording"
 	"sotto/route"
+	"sotto/thread"
 	"sotto/ticket"
 )
 
@@ -56,6 +57,7 @@ type Config struct {
 	Audit   *audit.Log
 	Media   *media.Engine // of every leg's audio
 
+	Threads *thread.Threads // nil: no caller is texted
 	Log     *slog.Logger
 	Metrics obs.Metrics
 	Times   Times

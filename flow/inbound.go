@@ -43,7 +43,7 @@ func (f *Flow) Inbound(ctx context.Context, l leg.Leg) (err error) {
 	if to, err = j.choose(ctx, to); err != nil { // 6. the menus: keys choose a language and where to go
 		return err
 	}
-	if to = j.reach(to); to.Kind == route.Agents {
+	if to.Kind == route.Agents {
 		if err := j.ask(ctx); err != nil { // 7. told about recording, in the language chosen; key 3 decides
 			return err
 		}
@@ -73,6 +73,11 @@ func (j *journey) serve(ctx context.Context, to route.Destination) error {
 
 // instead is what follows where no agent talks to the caller.
 func (j *journey) instead(ctx context.Context, to route.Destination) error {
+	if to.Kind == route.TextBack {
+		if err := j.textBack(ctx, to.Text); !errors.Is(err, errNobody) { // or: written to
+			return err
+		}
+	}
 	if err := j.leadOut(ctx, to); !errors.Is(err, errNobody) { // or: connected to a number outside
 		return err
 	}

@@ -30,6 +30,7 @@ type journey struct {
 	agent  sotto.PersonID // who was taken for this call; 0 for nobody
 
 	answered time.Time
+	texted   sotto.TicketID // the case of the text that answers this call; 0 for none
 
 	mu       sync.Mutex // guards what is below
 	asked    asked
@@ -222,6 +223,9 @@ func wrapUp(l line.Line) time.Duration {
 
 // conclude writes what a call leaves behind, in the transaction that ends it.
 func (j *journey) conclude(tx *db.Tx, why call.Reason, at time.Time) error {
+	if err := j.textMissed(tx, why); err != nil {
+		return err
+	}
 	return j.closeTicket(tx, why, at)
 }
 

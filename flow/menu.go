@@ -9,6 +9,8 @@ import (
 	"sotto/leg/media"
 	"sotto/line"
 	"sotto/route"
+	"sotto/text"
+	"sotto/thread"
 )
 
 // choose leads the caller through the line's menus, if it has any, and returns
@@ -42,19 +44,45 @@ func (j *journey) choose(ctx context.Context, to route.Destination) (route.Desti
 	return to.Through(do.Route, j.line), nil
 }
 
-// reach replaces a destination that this desk cannot reach yet, a text, by what
-// the line does with a caller nobody talks to. The caller is never left in
-// silence.
-func (j *journey) reach(to route.Destination) route.Destination {
-	instead := route.Closed
-	if j.line.Voicemail || to.Overflow == route.Voicemail {
-		instead = route.Voicemail
+// textBack answers a caller who chose it with a text instead of an agent.
+// errNobody is that this caller cannot be written to.
+func (j *journey) textBack(ctx context.Context, words string) error {
+	if err := j.f.DB.Write(context.WithoutCancel(ctx), func(tx *db.Tx) error { return j.back(tx, text.Back, words) }); err != nil {
+		j.f.Log.Error("flow: a caller could not be texted back", "call", int64(j.call.ID), "err", err)
+		return errNobody
 	}
-	if to.Kind == route.TextBack {
-		j.f.Log.Warn("flow: a menu leads where the desk cannot connect to; the call goes to the overflow", "call", int64(j.call.ID), "line", int64(j.line.ID))
-		to.Kind, to.Overflow, to.Beyond = instead, "", ""
+	if j.texted == 0 {
+		return errNobody
 	}
-	return to
+	_ = j.say(ctx, line.Goodbye) // the text goes, also when the caller does not stay to hear it
+	return call.Because(call.TextedBack)
+}
+
+// textMissed texts a caller nobody talked to, if the line does that.
+func (j *journey) textMissed(tx *db.Tx, why call.Reason) error {
+	if !j.line.TextBack || j.out != nil || !j.call.Summary().ConnectedAt.IsZero() {
+		return nil
+	}
+	switch why {
+	case call.Cancelled, call.AbandonedInGreeting, call.AbandonedInMenu, call.AbandonedInConsent, call.AbandonedInQueue,
+		call.AbandonedInVoicemail, call.NoAgent, call.LineClosed:
+		return unlessErased(j.back(tx, text.Missed, j.line.TextBackWords))
+	}
+	return nil
+}
+
+// back queues a text to the caller and notes on which case.
+func (j *journey) back(tx *db.Tx, kind text.Kind, words string) (err error) {
+	if j.f.Threads == nil {
+		return nil
+	}
+	id, err := j.f.Threads.Back(tx, thread.Call{
+		ID: j.call.ID, Line: j.line, Person: j.call.Person, Number: j.call.Caller().Number, Locale: j.locale, Kind: kind, Words: words,
+	})
+	if id != 0 {
+		j.texted = id
+	}
+	return err
 }
 
 // visits are the stays of one call in the menus of one version.

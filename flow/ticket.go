@@ -86,6 +86,7 @@ func (j *journey) conversation(tx *db.Tx, why call.Reason, now time.Time) (c con
 		agent: s.Agent, ticket: s.Ticket, why: why, message: s.Voicemail, consent: j.asked.Outcome, heard: j.recorder != nil,
 		started: s.StartedAt, answered: s.AnsweredAt, connected: s.ConnectedAt, ended: now,
 	}
+	c.about = j.texted
 	if o := j.out; o != nil {
 		c.out, c.back, c.about = true, o.promise != nil, o.Ticket
 		if c.agent == 0 {

@@ -109,6 +109,7 @@ func (s Settings) Words() []Word {
 		{"callback_from_queue", strconv.FormatBool(s.Callback)}, {"wrap_up", strconv.FormatBool(s.WrapUp)}, {"wrap_up_seconds", seconds(s.WrapUpLimit)},
 		{"voicemail", strconv.FormatBool(s.Voicemail)}, {"overflow_number", s.Overflow},
 		{"overflow_number_outside_hours", s.OverflowClosed}, {"failover_number", s.Failover},
+		{"text_back_enabled", strconv.FormatBool(s.TextBack)}, {"text_back_text", s.TextBackWords},
 	}
 }
 

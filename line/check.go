@@ -56,6 +56,10 @@ func (s *Settings) checkKind() error {
 		return sotto.FailField("number", "A web line has no telephone number. Give it a name of letters, digits, dots and dashes.")
 	case s.Kind == Digital && s.SMS:
 		return sotto.FailField("sms_enabled", "A web line takes no texts. Turn texts off, or make it a phone line.")
+	case s.TextBack && !s.SMS:
+		return sotto.FailField("text_back_enabled", "This line takes no texts. Turn texts on before it answers calls with one.")
+	case len(s.TextBackWords) > 1000 || !utf8.ValidString(s.TextBackWords):
+		return sotto.FailField("text_back_text", "The text to callers has at most 1000 bytes.")
 	case !s.Voice && !s.SMS:
 		return sotto.FailField("voice_enabled", "A line takes calls, texts or both. Turn one of them on.")
 	}

@@ -18,16 +18,17 @@ func (l Line) row() []any {
 		db.Bit(l.Priority), db.OrNull(l.Menu), db.OrNull(l.Schedule), l.Hours.Zone,
 		seconds(l.Ring), seconds(l.Wait), int64(l.MaxQueue), db.Bit(l.AnnounceWait), db.Bit(l.AnnouncePosition), db.Bit(l.Callback),
 		db.Bit(l.WrapUp), seconds(l.WrapUpLimit), db.Bit(l.Voicemail), l.Overflow, l.OverflowClosed, l.Failover,
+		db.Bit(l.TextBack), l.TextBackWords,
 	}
 }
 
 func scan(s db.Scanner) (l Line, err error) {
-	var id, voice, sms, secure, outbound, priority, ring, wait, size, average, position, callback, wrap, limit, voicemail, created, updated int64
+	var id, voice, sms, secure, outbound, priority, ring, wait, size, average, position, callback, wrap, limit, voicemail, back, created, updated int64
 	var kind, consent string
 	var calls, messages, menu, schedule, deleted *int64
 	err = s.Scan(&id, &kind, &l.Number, &l.Name, &l.Brand, &l.Locale, &voice, &sms, &secure, &outbound, &l.CallerID,
 		&consent, &calls, &messages, &priority, &menu, &schedule, &l.Hours.Zone, &ring, &wait, &size, &average, &position, &callback,
-		&wrap, &limit, &voicemail, &l.Overflow, &l.OverflowClosed, &l.Failover, &created, &updated, &deleted)
+		&wrap, &limit, &voicemail, &l.Overflow, &l.OverflowClosed, &l.Failover, &back, &l.TextBackWords, &created, &updated, &deleted)
 	l.ID, l.Kind, l.Consent = sotto.LineID(id), Kind(kind), Consent(consent)
 	l.Voice, l.SMS, l.SecureMedia, l.Outbound = voice == 1, sms == 1, secure == 1, outbound == 1
 	l.KeepCallDays, l.KeepVoicemailDays = int(db.Value(calls)), int(db.Value(messages))
@@ -35,6 +36,7 @@ func scan(s db.Scanner) (l Line, err error) {
 	l.Ring, l.Wait, l.MaxQueue = time.Duration(ring)*time.Second, time.Duration(wait)*time.Second, int(size)
 	l.AnnounceWait, l.AnnouncePosition, l.Callback = average == 1, position == 1, callback == 1
 	l.WrapUp, l.WrapUpLimit, l.Voicemail = wrap == 1, time.Duration(limit)*time.Second, voicemail == 1
+	l.TextBack = back == 1
 	l.CreatedAt, l.UpdatedAt, l.DeletedAt = db.Time(created), db.Time(updated), db.TimeOrZero(deleted)
 	return l, err
 }

@@ -80,6 +80,11 @@ type Settings struct {
 
 	// Voicemail says whether messages are taken when nobody answers.
 	Voicemail bool
+	// TextBack sends a text to a caller nobody talked to and who left no
+	// message; TextBackWords is that text, at most 1000 bytes, "" for the desk's
+	// own in the line's language. It needs SMS.
+	TextBack      bool
+	TextBackWords string
 	// Overflow and OverflowClosed are external numbers, in E.164, that a call
 	// goes on to when no agent takes it in hours, and out of hours. "" is
 	// none. A line that takes messages has none.

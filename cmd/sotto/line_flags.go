@@ -29,6 +29,8 @@ type lineFlags struct {
 	Overflow         *string  `placeholder:"NUMBER" help:"An external number for calls that nobody takes, with --no-voicemail."`
 	OverflowClosed   *string  `placeholder:"NUMBER" help:"The same while the line is closed."`
 	Failover         *string  `placeholder:"NUMBER" help:"An external number for when the desk is down."`
+	TextBack         *bool    `negatable:"" help:"Text callers nobody talked to; needs --texts."`
+	TextBackWords    *string  `placeholder:"TEXT" help:"What they are texted; '' is the desk's own words."`
 	Ring             *int     `placeholder:"SECONDS" help:"How long one agent is rung."`
 	Wait             *int     `placeholder:"SECONDS" help:"How long a caller waits at most."`
 	MaxQueue         *int     `placeholder:"CALLERS" help:"How many wait at most, 0 to 1500."`
@@ -56,6 +58,8 @@ func (f lineFlags) apply(s *line.Settings) error {
 	put(&s.CallerID, f.CallerID)
 	put(&s.Priority, f.Priority)
 	put(&s.Voicemail, f.Voicemail)
+	put(&s.TextBack, f.TextBack)
+	put(&s.TextBackWords, f.TextBackWords)
 	put(&s.Overflow, f.Overflow)
 	put(&s.OverflowClosed, f.OverflowClosed)
 	put(&s.Failover, f.Failover)

@@ -260,6 +260,8 @@ CREATE TABLE line (
   overflow TEXT NOT NULL,
   overflow_closed TEXT NOT NULL,
   failover TEXT NOT NULL,
+  text_back BIGINT NOT NULL,
+  text_back_words TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
   deleted_at BIGINT

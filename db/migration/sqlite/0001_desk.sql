@@ -260,6 +260,8 @@ CREATE TABLE line (
   overflow TEXT NOT NULL,
   overflow_closed TEXT NOT NULL,
   failover TEXT NOT NULL,
+  text_back INTEGER NOT NULL,
+  text_back_words TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   deleted_at INTEGER

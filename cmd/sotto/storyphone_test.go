@@ -235,12 +235,11 @@ const attention = 300 * time.Millisecond
 // hear waits until a telephone hears, from now on, exactly what is said of the
 // tones of all telephones of the story, for a third of a second:
 //
-//	hear NAME NAME…    these others, and no other
-//	hear NAME HZ       a tone that no telephone has
+//	hear NAME WHAT…    these others and no other; or tones in Hz of who is no telephone
 //	hear NAME nobody   nothing
 //	hear NAME music    something, but nobody
 func hear(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg && len(args) >= 2, "hear NAME NAME…|HZ|nobody|music")
+	usage(ts, !neg && len(args) >= 2, "hear NAME WHAT…|nobody|music")
 	p := telephoneOf(ts, args[0])
 	p.says(ts, args[0], "^answered")
 	want := wantOf(ts, args[1:])
@@ -268,19 +267,24 @@ func hear(ts *testscript.TestScript, neg bool, args []string) {
 // wanted is what is to be heard.
 type wanted struct {
 	names []string
-	tone  float64
+	tones []float64
 	loud  bool // something must be heard
 }
 
 func wantOf(ts *testscript.TestScript, args []string) (w wanted) {
-	switch {
-	case args[0] == "nobody":
-	case args[0] == "music":
-		w.loud = true
-	case telephonesOf(ts)[args[0]] == nil:
-		w.tone, w.loud = number(ts, args[0]), true
-	default:
-		w.names, w.loud = args, true
+	if args[0] == "nobody" {
+		return w
+	}
+	w.loud = true
+	if args[0] == "music" {
+		return w
+	}
+	for _, what := range args {
+		if telephonesOf(ts)[what] != nil {
+			w.names = append(w.names, what)
+		} else {
+			w.tones = append(w.tones, number(ts, what))
+		}
 	}
 	return w
 }
@@ -302,11 +306,10 @@ func (w wanted) lacks(pcm []int16, all telephones, ear string) string {
 			return fmt.Sprintf("hears %s: a share of %.3f", name, share)
 		}
 	}
-	if w.tone == 0 {
-		return ""
-	}
-	if _, share := toneIn(pcm, w.tone); share < 0.5 {
-		return fmt.Sprintf("does not hear %.0f Hz: a share of %.3f", w.tone, share)
+	for _, hz := range w.tones {
+		if _, share := toneIn(pcm, hz); share < 1.0/6 {
+			return fmt.Sprintf("does not hear %.0f Hz: a share of %.3f", hz, share)
+		}
 	}
 	return ""
 }

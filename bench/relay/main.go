@@ -22,6 +22,8 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"sotto/sottotest/process"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -166,7 +168,7 @@ func measure(c config, name string, f *figures) (err error) {
 		return err
 	}
 	defer p.close()
-	idle, err := rss(r.pid())
+	idle, err := process.RSS(r.pid())
 	if err != nil {
 		return err
 	}
@@ -195,11 +197,11 @@ func measure(c config, name string, f *figures) (err error) {
 
 // steady measures cost, delay and loss.
 func steady(c config, pid int, p *phones, f *figures, idle int64) error {
-	before, err := cpu(pid)
+	before, err := process.CPU(pid)
 	if err != nil {
 		return err
 	}
-	own, err := cpu(os.Getpid())
+	own, err := process.CPU(os.Getpid())
 	if err != nil {
 		return err
 	}
@@ -207,15 +209,15 @@ func steady(c config, pid int, p *phones, f *figures, idle int64) error {
 	p.count(now, now.Add(c.duration))
 	p.talk(c.duration)
 	took := time.Since(now)
-	after, err := cpu(pid)
+	after, err := process.CPU(pid)
 	if err != nil {
 		return err
 	}
-	ownAfter, err := cpu(os.Getpid())
+	ownAfter, err := process.CPU(os.Getpid())
 	if err != nil {
 		return err
 	}
-	memory, err := rss(pid)
+	memory, err := process.RSS(pid)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"sotto/leg/media"
+	"sotto/sottotest/tape"
 )
 
 // sinks are the sinks that -sink can name; a run makes one for each party.
@@ -54,9 +55,9 @@ func serve(c config, in io.Reader, out io.Writer) error {
 		return err
 	}
 	defer e.Close()
-	var tape *tape
+	var rec *tape.Tape
 	if c.sink == "record" {
-		if tape, err = newTape(); err != nil {
+		if rec, err = tape.New(); err != nil {
 			return err
 		}
 	}
@@ -78,8 +79,8 @@ func serve(c config, in io.Reader, out io.Writer) error {
 			for _, c := range counters {
 				last.Frames += c.frames.Load()
 			}
-			if tape != nil {
-				if last.Taped, err = tape.stop(); err != nil {
+			if rec != nil {
+				if last.Taped, err = rec.Stop(); err != nil {
 					return err
 				}
 			}
@@ -103,8 +104,8 @@ func serve(c config, in io.Reader, out io.Writer) error {
 				}
 			}
 		}
-		if tape != nil {
-			if err := tape.record(ports); err != nil {
+		if rec != nil {
+			if err := rec.Record(ports); err != nil {
 				return err
 			}
 		}

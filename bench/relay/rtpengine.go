@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"sotto/sottotest/process"
 )
 
 // rtpengine drives Debian's rtpengine-daemon in userspace by its ng protocol.
@@ -143,7 +145,7 @@ func (r *rtpengine) call(i int, a, b netip.AddrPort) (forA, forB netip.AddrPort,
 }
 
 func (r *rtpengine) stop() (string, error) {
-	said := fmt.Sprintf("%d MB recorded", folderSize(r.dir)>>20)
+	said := fmt.Sprintf("%d MB recorded", process.FolderSize(r.dir)>>20)
 	err := errors.Join(r.ng.Close(), r.cmd.Process.Signal(syscall.SIGTERM))
 	if exit := r.cmd.Wait(); exit != nil {
 		said += ", ended with: " + exit.Error()

@@ -11,7 +11,7 @@ const show = (state) => { $("state").textContent = words[state]; document.body.d
 
 // talks shows what a visitor on a call may do; false is before and after.
 function talks(on) {
-  $("before").hidden = $("call").hidden = $("other").hidden = on;
+  $("before").hidden = $("lead").hidden = $("call").hidden = $("other").hidden = on;
   $("during").hidden = !on;
   $("mute").setAttribute("aria-pressed", String(Boolean(muted)));
   const noted = { granted: "recorded", "not-asked": document.body.dataset.mode === "always" ? "recorded" : "unrecorded", refused: "unrecorded", withdrawn: "withdrawn" }[consent];

@@ -1,6 +1,7 @@
 //go:build linux
 
-package main
+// Package process is what a process has used, for benchmarks on Linux.
+package process
 
 import (
 	"bufio"
@@ -14,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpu is the processor time a process has used, to the nanosecond: the clock
+// CPU is the processor time a process has used, to the nanosecond: the clock
 // that clock_getcpuclockid returns for it.
-func cpu(pid int) (time.Duration, error) {
+func CPU(pid int) (time.Duration, error) {
 	var t unix.Timespec
 	if err := unix.ClockGettime(int32(^pid<<3|2), &t); err != nil {
 		return 0, fmt.Errorf("processor time of %d: %w", pid, err)
@@ -24,8 +25,8 @@ func cpu(pid int) (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
-// rss is the resident memory of a process, in bytes.
-func rss(pid int) (int64, error) {
+// RSS is the resident memory of a process, in bytes.
+func RSS(pid int) (int64, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
@@ -41,8 +42,8 @@ func rss(pid int) (int64, error) {
 	return 0, fmt.Errorf("no VmRSS of %d", pid)
 }
 
-// folderSize is the size of all files below dir, as far as they can be read.
-func folderSize(dir string) (size int64) {
+// FolderSize is the size of all files below dir, as far as they can be read.
+func FolderSize(dir string) (size int64) {
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			if i, err := d.Info(); err == nil {

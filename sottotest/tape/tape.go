@@ -1,6 +1,6 @@
-//go:build linux
-
-package main
+// Package tape is the desk's own recorder, whole, for benchmarks: rows in
+// SQLite, a keyring, sealed files that are synced.
+package tape
 
 import (
 	"context"
@@ -21,9 +21,9 @@ import (
 	"sotto/recording"
 )
 
-// tape is the desk's own recorder, whole: rows in SQLite, a keyring, sealed
-// files that are synced. Sink "record" taps both parties of each call with it.
-type tape struct {
+// Tape records calls between one invented caller and one invented agent. Its
+// methods are called by one goroutine.
+type Tape struct {
 	dir      string
 	db       *db.DB
 	ring     *keyring.Ring
@@ -33,9 +33,10 @@ type tape struct {
 	recorded []*recording.Recorder
 }
 
-func newTape() (t *tape, err error) {
-	t = &tape{}
-	if t.dir, err = os.MkdirTemp("", "relay-tape-*"); err != nil {
+// New makes a recorder in a folder for temporary files.
+func New() (t *Tape, err error) {
+	t = &Tape{}
+	if t.dir, err = os.MkdirTemp("", "tape-*"); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -68,7 +69,7 @@ func newTape() (t *tape, err error) {
 	return t, nil
 }
 
-func (t *tape) person(p *[2]int64) error {
+func (t *Tape) person(p *[2]int64) error {
 	key, err := t.ring.NewKey()
 	if err != nil {
 		return err
@@ -80,8 +81,8 @@ func (t *tape) person(p *[2]int64) error {
 	})
 }
 
-// record records a bridged call.
-func (t *tape) record(ports [2]*media.Port) error {
+// Record records a bridged call until Stop.
+func (t *Tape) Record(ports [2]*media.Port) error {
 	ctx := context.Background()
 	var call int64
 	if err := t.db.Write(ctx, func(tx *db.Tx) error {
@@ -108,8 +109,8 @@ func (t *tape) record(ports [2]*media.Port) error {
 	return r.Agent(ports[1], sotto.PersonID(t.agent[0]), sotto.KeyID(t.agent[1]))
 }
 
-// stop ends every recording, has everything checked, and says what was kept.
-func (t *tape) stop() (said string, err error) {
+// Stop ends every recording, has everything checked, and says what was kept.
+func (t *Tape) Stop() (said string, err error) {
 	ctx := context.Background()
 	begun := time.Now()
 	if err := t.rs.Stop(ctx); err != nil {

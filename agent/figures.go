@@ -36,8 +36,8 @@ type Tally struct {
 // Online is the time at work: in every state but offline.
 func (t Tally) Online() time.Duration { return t.Available + t.Away + t.TransfersOnly }
 
-// plus adds o.
-func (t Tally) plus(o Tally) Tally {
+// Plus adds what somebody else did, or the same one later.
+func (t Tally) Plus(o Tally) Tally {
 	return Tally{
 		t.Accepted + o.Accepted, t.Denied + o.Denied, t.Missed + o.Missed,
 		t.Talks + o.Talks, t.Talk + o.Talk, t.Holds + o.Holds, t.Hold + o.Hold, t.WrapUp + o.WrapUp, t.WrapUps + o.WrapUps,
@@ -61,7 +61,7 @@ func (aa *Agents) Count(id sotto.PersonID, t Tally) {
 
 func (aa *Agents) count(id sotto.PersonID, t Tally) {
 	at := dayOf{id, db.Millis(midnight(aa.db.Now()))}
-	aa.owed[at] = aa.owed[at].plus(t)
+	aa.owed[at] = aa.owed[at].Plus(t)
 }
 
 // Settle writes what the memory owes the tables: figures, and the state of
@@ -148,7 +148,7 @@ func (aa *Agents) writeOwed(ctx context.Context, owed map[dayOf]Tally) error {
 
 // minus takes o away.
 func (t Tally) minus(o Tally) Tally {
-	return t.plus(Tally{
+	return t.Plus(Tally{
 		-o.Accepted, -o.Denied, -o.Missed, -o.Talks, -o.Talk, -o.Holds, -o.Hold, -o.WrapUp, -o.WrapUps,
 		-o.TransfersStarted, -o.TransfersAccepted, -o.Available, -o.Away, -o.TransfersOnly,
 	})
@@ -215,12 +215,12 @@ func (aa *Agents) Today(ctx context.Context) (all []Figures, err error) {
 	defer aa.mu.Unlock()
 	for _, a := range agents {
 		at := dayOf{a.Person, db.Millis(today)}
-		t := written[a.Person].plus(aa.owed[at])
+		t := written[a.Person].Plus(aa.owed[at])
 		since := a.ChangedAt
 		if since.Before(today) {
 			since = today
 		}
-		all = append(all, Figures{a, t.plus(spent(a.State, since, now)[at.day])})
+		all = append(all, Figures{a, t.Plus(spent(a.State, since, now)[at.day])})
 	}
 	return all, err
 }

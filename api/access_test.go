@@ -89,7 +89,7 @@ func (m *matrix) thing(number, word string, l sotto.LineID) map[string]string {
 		"reason": m.ask(m.admin, "POST", "/sotto/state_reasons", `{"reason":{"name":"Lunch","agent_state":"away"}}`).is(201).id("reason.id"),
 		"ivr":    tree.id("ivr.id"), "menu": tree.id("ivr.menus.0.id"), "route": tree.id("ivr.menus.0.routes.0.id"),
 		"device": phone.id("device.id"),
-		"group": group, "membership": in.id("group_membership.id"),
+		"group":  group, "membership": in.id("group_membership.id"),
 		"greeting": fmt.Sprint(made.ID), "category": "1",
 		"schedule": schedule, "holiday": holiday.id("holiday.id"),
 		"id": fmt.Sprint(int64(p.caller)), "person": fmt.Sprint(int64(p.caller)), "ticket": fmt.Sprint(int64(p.ticket)), "call": fmt.Sprint(int64(p.call)),
@@ -281,6 +281,8 @@ func TestEveryOperationIsAnsweredSomewhere(t *testing.T) {
 		switch {
 		case strings.HasSuffix(r.path, "show_many"):
 			path += "?ids=" + m.own["id"]
+		case strings.Contains(r.path, "incremental"):
+			path += "?start_time=0"
 		case strings.Contains(r.path, "search"), strings.HasSuffix(r.path, "autocomplete"):
 			path += "?query=secretname"
 		case strings.HasPrefix(r.path, "/deleted_users/{"):

@@ -22,6 +22,7 @@ import (
 	"sotto/dial"
 	"sotto/erasure"
 	"sotto/flow"
+	"sotto/insight"
 	"sotto/leg/webrtc"
 	"sotto/line"
 	"sotto/obs"
@@ -50,6 +51,7 @@ type Config struct {
 	Queue      *queue.Queue
 	Dials      *dial.Gate
 	Flow       *flow.Flow // nil where no calls are taken
+	Insight    *insight.Insight
 	Audit      *audit.Log
 	Eraser     *erasure.Eraser
 	Rights     *privacy.Rights
@@ -67,11 +69,12 @@ type Config struct {
 // API answers requests below /api/v2. Its methods may be called from any
 // goroutine.
 type API struct {
-	c     Config
-	mux   *http.ServeMux
-	rates *rates
-	jobs  *jobs
-	q     db.Queries
+	c           Config
+	mux         *http.ServeMux
+	rates       *rates
+	incremental *rates // of what copies all calls
+	jobs        *jobs
+	q           db.Queries
 }
 
 // prefix is where every path begins.
@@ -82,7 +85,7 @@ func New(c Config) *API {
 	if c.PerMinute <= 0 {
 		c.PerMinute = 700
 	}
-	a := &API{c: c, mux: http.NewServeMux(), rates: newRates(c.PerMinute), jobs: newJobs(), q: db.Parse(statements)}
+	a := &API{c: c, mux: http.NewServeMux(), rates: newRates(c.PerMinute), incremental: newRates(perMinuteIncremental), jobs: newJobs(), q: db.Parse(statements)}
 	for _, r := range a.routes() {
 		a.mux.Handle(r.method+" "+prefix+r.path, endpoint{a, r})
 	}

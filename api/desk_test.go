@@ -27,6 +27,7 @@ import (
 	"sotto/db/dbtest"
 	"sotto/dial"
 	"sotto/erasure"
+	"sotto/insight"
 	"sotto/job"
 	"sotto/keyring"
 	"sotto/leg"
@@ -134,6 +135,7 @@ func (d *desk) parts(base *db.DB, clock sotto.Clock, o *obs.Obs) {
 	c.Menus = ways.New(ways.Config{
 		DB: base, Audit: c.Audit, Lines: c.Lines, HasGroup: c.Agents.HasGroup, HasAgent: c.Agents.HasAgent, HasGreeting: c.Lines.HasMenuSound,
 	})
+	c.Insight = insight.New(base)
 	c.Dials, err = dial.New(dial.Config{DB: base, People: c.People, Lines: c.Lines, Audit: c.Audit, Region: "FR"})
 	must(d.t, err)
 	c.Recordings = recording.New(recording.Config{DB: base, Ring: d.ring, Blobs: d.blob, Audit: c.Audit, Clock: clock})

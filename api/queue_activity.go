@@ -44,11 +44,14 @@ type (
 		AverageTalk       int64   `json:"average_talk_time"`
 		TotalWrapUp       int64   `json:"total_wrap_up_time"`
 		AverageWrapUp     int64   `json:"average_wrap_up_time"`
+		TotalCall         int64   `json:"total_call_duration"`
 		AcceptedTransfers int64   `json:"accepted_transfers"`
 		StartedTransfers  int64   `json:"started_transfers"`
 		PutOnHold         int64   `json:"calls_put_on_hold"`
 		TotalHold         int64   `json:"total_hold_time"`
 		AverageHold       int64   `json:"average_hold_time"`
+		StartedParties    int64   `json:"started_third_party_conferences"`
+		AcceptedParties   int64   `json:"accepted_third_party_conferences"`
 	}
 	agentsActivityBody struct {
 		Agents []agentActivity `json:"agents_activity"`
@@ -82,13 +85,9 @@ func (q *request) some(name string) (out []int64, err error) {
 }
 
 func (a *API) showQueueActivity(w http.ResponseWriter, q *request) error {
-	ids, err := q.some("phone_number_ids")
+	lines, err := q.linesAsked()
 	if err != nil {
 		return err
-	}
-	var lines []sotto.LineID
-	for _, id := range ids {
-		lines = append(lines, sotto.LineID(id))
 	}
 	there, err := a.c.Agents.Roster(q.Context())
 	if err != nil {
@@ -110,6 +109,11 @@ func (a *API) showAgentsActivity(w http.ResponseWriter, q *request) error {
 	if err != nil {
 		return err
 	}
+	from, to := a.today()
+	calls, err := a.c.Insight.Agents(q.Context(), from, to)
+	if err != nil {
+		return err
+	}
 	in, err := a.inGroups(q, groups)
 	if err != nil {
 		return err
@@ -124,7 +128,8 @@ func (a *API) showAgentsActivity(w http.ResponseWriter, q *request) error {
 			continue // was erased meanwhile
 		}
 		out := activityOf(f)
-		out.Name = p.Name
+		did := calls[f.Person]
+		out.Name, out.TotalCall, out.StartedParties, out.AcceptedParties = p.Name, whole(did.Duration), did.ConferencesStarted, did.ConferencesAccepted
 		body.Agents = append(body.Agents, out)
 	}
 	return writeJSON(w, http.StatusOK, body)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"sotto"
+	"sotto/call"
 	"sotto/ticket"
 )
 
@@ -101,6 +102,11 @@ func (a *API) ticket(q *request, t ticket.Ticket) (ticketJSON, error) {
 		CollaboratorIDs: []int64{}, FollowerIDs: []int64{}, EmailCCIDs: []int64{}, SharingAgreements: []int64{}, FollowupIDs: []int64{},
 		Tags: []string{}, CustomFields: []string{}, Fields: []string{}, AllowAttachments: true,
 	}
+	calls, err := a.c.Calls.OfTicket(q.Context(), t.ID)
+	if err != nil {
+		return out, err
+	}
+	out.Tags = append(out.Tags, call.Tags(calls)...)
 	first, _, err := a.c.Tickets.Comments(q.Context(), q.actor, t.ID, ticket.Page{Limit: 1})
 	if err != nil || len(first) == 0 {
 		return out, err

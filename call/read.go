@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sotto"
@@ -35,6 +36,24 @@ type Record struct {
 	EndedAt     time.Time // zero while it is under way
 	Reason      Reason    // "" while it is under way
 	Tally
+}
+
+// Tags are the words that a case gets from its calls, those that rules and
+// reports look for in other voice desks: call_overflow, and where a caller who
+// hung up was, as voice_abandoned_in_queue. None are kept: they follow from the
+// calls.
+func Tags(all []Record) (tags []string) {
+	for _, r := range all {
+		if r.Overflowed {
+			tags = append(tags, "call_overflow")
+		}
+		switch word := r.Reason.Completion(); word {
+		case "abandoned_in_ivr", "abandoned_in_queue", "abandoned_in_voicemail":
+			tags = append(tags, "voice_"+word)
+		}
+	}
+	slices.Sort(tags)
+	return slices.Compact(tags)
 }
 
 // Get returns a call; NotFound when there is none. It does not ask who

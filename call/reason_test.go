@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,6 +105,22 @@ func TestEveryReasonIsWhole(t *testing.T) {
 			if s := words.Text(l, r.Words()); !words.Has(l, r.Words()) || !strings.HasSuffix(s, ".") {
 				t.Errorf("%s has no sentence in %s: %q", r, l, s)
 			}
+		}
+	}
+}
+
+func TestTagsFollowFromCalls(t *testing.T) {
+	for _, c := range []struct {
+		all  []call.Record
+		want []string
+	}{
+		{nil, nil},
+		{[]call.Record{{Reason: call.CallerHungUp}, {Reason: call.Cancelled}}, nil},
+		{[]call.Record{{Reason: call.ExternalHungUp, Tally: call.Tally{Overflowed: true}}, {Reason: call.AbandonedInQueue}, {Reason: call.AbandonedInQueue}}, []string{"call_overflow", "voice_abandoned_in_queue"}},
+		{[]call.Record{{Reason: call.AbandonedInMenu}, {Reason: call.AbandonedInVoicemail}}, []string{"voice_abandoned_in_ivr", "voice_abandoned_in_voicemail"}},
+	} {
+		if got := call.Tags(c.all); !slices.Equal(got, c.want) {
+			t.Errorf("Tags = %q, want %q", got, c.want)
 		}
 	}
 }

@@ -202,6 +202,11 @@ func (g *Gate) Authorize(ctx context.Context, a Attempt) (grant Grant, err error
 	return grant, nil
 }
 
+// Emergency reports whether a number, as it was typed, is an emergency number.
+// Authorize says so of the grant too; this is for what must not stand in the
+// way before it.
+func (g *Gate) Emergency(typed string) bool { return Classify(typed, g.region).Kind == Emergency }
+
 // isOwn reports whether a number is one of the desk's lines: those are called
 // from outside, and a line that calls itself would never stop.
 func (g *Gate) isOwn(ctx context.Context, to Destination) (bool, error) {

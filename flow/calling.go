@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sotto"
@@ -64,37 +65,38 @@ func (j *journey) about(ctx context.Context) (err error) {
 }
 
 // calling is the line that calls: the one that was named, or the only one that
-// may.
+// may. A promise binds the line that gave it, and whoever calls for help may
+// call from any.
 func (j *journey) calling(ctx context.Context, id sotto.LineID) (l line.Line, err error) {
+	help := j.f.Gate.Emergency(j.out.Number)
 	if id == 0 {
-		all, err := j.f.Lines.List(ctx)
-		if err != nil {
-			return l, err
-		}
-		for _, some := range all {
-			if !some.Outbound || !some.Voice {
-				continue
-			}
-			if id != 0 {
-				return l, sotto.FailField("phone_number_id", "Several lines may call out: say which one calls.")
-			}
-			id, l = some.ID, some
-		}
-		if id == 0 {
-			return l, sotto.Fail(sotto.Conflict, "No line of this desk may call out. An administrator can allow it on a line.")
-		}
-		return l, nil
+		return j.onlyLine(ctx, help)
 	}
 	l, err = j.f.Lines.Get(ctx, id)
 	switch {
 	case isNone(err) || err == nil && !l.DeletedAt.IsZero():
 		return l, sotto.FailField("phone_number_id", "There is no such line. List the lines to see their numbers.")
-	case err != nil:
+	case err != nil || help || j.out.promise != nil:
 		return l, err
-	case !l.Voice || !l.Outbound && j.out.promise == nil: // a promise binds the line that gave it
+	case !l.Voice || !l.Outbound:
 		return l, sotto.FailField("phone_number_id", "This line does not call out. Choose another, or let an administrator allow it.")
 	}
 	return l, nil
+}
+
+// onlyLine is the one line that calls out; for help the first.
+func (j *journey) onlyLine(ctx context.Context, help bool) (l line.Line, err error) {
+	all, err := j.f.Lines.List(ctx)
+	may := slices.DeleteFunc(all, func(l line.Line) bool { return !l.Voice || !l.Outbound && !help })
+	switch {
+	case err != nil:
+		return l, err
+	case len(may) == 0:
+		return l, sotto.Fail(sotto.Conflict, "No line of this desk may call out. An administrator can allow it on a line.")
+	case len(may) > 1 && !help:
+		return l, sotto.FailField("phone_number_id", "Several lines may call out: say which one calls.")
+	}
+	return may[0], nil
 }
 
 // numberOf is the number of the person a case is about.
@@ -161,6 +163,44 @@ func (j *journey) take(ctx context.Context) (who agent.Candidate, err error) {
 	return who, nil
 }
 
+// made is a call that the desk makes, before anybody talks.
+type made struct {
+	agent  sotto.PersonID
+	cancel context.CancelCauseFunc
+}
+
+// untilTalk lets the agent give the call up by an order. talks ends that; the
+// second call does nothing.
+func (j *journey) untilTalk(ctx context.Context) (_ context.Context, talks func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	j.f.mu.Lock()
+	defer j.f.mu.Unlock()
+	j.f.made[j.call.ID] = made{j.out.Agent, cancel}
+	return ctx, func() {
+		j.f.mu.Lock()
+		defer j.f.mu.Unlock()
+		delete(j.f.made, j.call.ID)
+	}
+}
+
+// giveUp ends a call that the desk makes, before anybody talks: all that can be
+// ordered there.
+func (f *Flow) giveUp(actor sotto.Actor, id sotto.CallID, c Command) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m, ok := f.made[id]
+	switch {
+	case !ok:
+		return sotto.Fail(sotto.NotFound, "There is no such call under way.")
+	case !actor.Shell && actor.Person != m.agent:
+		return sotto.Fail(sotto.Denied, "You are not in this call.")
+	case c.Do != HangUp:
+		return sotto.Fail(sotto.Conflict, "Nobody talks in this call yet. You can hang up.")
+	}
+	m.cancel(call.Because(call.AgentGaveUp))
+	return nil
+}
+
 // lift rings the agent's own telephones: the agent, who hears it ring there
 // next, has to be on before anybody outside is disturbed.
 func (j *journey) lift(ctx context.Context, who agent.Candidate) (*picked, error) {
@@ -183,11 +223,14 @@ func (j *journey) lift(ctx context.Context, who agent.Candidate) (*picked, error
 	case o.promise != nil:
 		o.promise.Missed()
 	}
-	if a == nil {
-		return nil, call.Because(call.AgentNotReached)
+	switch {
+	case a != nil:
+		o.agent = a
+		return a, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
 	}
-	o.agent = a
-	return a, nil
+	return nil, call.Because(call.AgentNotReached)
 }
 
 // callOut calls the number while the agent hears it ring; the agent who hangs
@@ -205,6 +248,8 @@ func (j *journey) callOut(ctx context.Context, a *picked) (_ context.Context, re
 		case a.leg.Cause() != "":
 			o.cause = leg.Cancelled
 			return ctx, func() {}, j.gaveUp(a)
+		case ctx.Err() != nil:
+			return ctx, func() {}, context.Cause(ctx)
 		case o.cause == leg.BusyHere || o.cause == leg.Rejected || o.cause == leg.NoAnswer || o.cause == leg.Unreachable:
 			_ = a.leg.Media().Play(ring, busyTone(), false) // courtesy: the call is over either way
 		}

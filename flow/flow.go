@@ -100,6 +100,7 @@ type Flow struct {
 	running int                    // calls in Accept; guarded by mu
 	over    *sync.Cond             // one of them has ended
 	talks   map[sotto.CallID]*talk // where somebody talks; guarded by mu
+	made    map[sotto.CallID]made  // calls of the desk's in which nobody talks yet; guarded by mu
 }
 
 // New returns a flow. It fails only when the binary was built from broken
@@ -113,7 +114,7 @@ func New(cfg Config) (*Flow, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &Flow{Config: cfg, words: words, talks: map[sotto.CallID]*talk{}}
+	f := &Flow{Config: cfg, words: words, talks: map[sotto.CallID]*talk{}, made: map[sotto.CallID]made{}}
 	f.over = sync.NewCond(&f.mu)
 	f.Agents.TellWrapUps(f.Calls.WrapUp)
 	return f, nil

@@ -66,12 +66,13 @@ func (c Command) rings() bool { return c.Agent != 0 || c.Group != 0 || c.Number 
 // Command does something in a call under way. It returns when it is done, or
 // when it rings where somebody is asked or added; Live shows what came of it.
 // It fails with sotto.NotFound when there is no such conversation,
-// sotto.Denied when actor may not, and sotto.Conflict when it does not fit.
+// sotto.Denied when actor may not, and sotto.Conflict when it does not fit. A
+// call that the desk makes takes HangUp also before anybody talks.
 func (f *Flow) Command(ctx context.Context, actor sotto.Actor, id sotto.CallID, c Command) (err error) {
 	defer sotto.Wrap(&err, "flow.Command(%d, %s)", id, c.Do)
 	t := f.conversation(id)
 	if t == nil {
-		return sotto.Fail(sotto.NotFound, "There is no such call under way.")
+		return f.giveUp(actor, id, c)
 	}
 	return t.order(ctx, actor, c)
 }

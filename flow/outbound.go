@@ -48,6 +48,8 @@ func (f *Flow) Outbound(ctx context.Context, o Outgoing, begun func(sotto.CallID
 	if err := j.begin(ctx, j.line.ID, j.line.Hours.Open(f.Clock())); err != nil { // 4. a call exists from here on, and a number is a person
 		return err
 	}
+	ctx, talks := j.untilTalk(ctx)
+	defer talks()
 	begun(j.call.ID)
 	a, err := j.lift(ctx, who) // 5. the agent's own telephones ring
 	if err != nil {
@@ -61,6 +63,7 @@ func (f *Flow) Outbound(ctx context.Context, o Outgoing, begun func(sotto.CallID
 	if err := j.askCalled(ctx, a); err != nil { // 7. told about recording; key 3 decides
 		return err
 	}
+	talks()
 	j.out.agent = nil
 	if err := j.talk(ctx, a); !errors.Is(err, errBack) { // 8. they hear each other; hold, transfer and the like
 		return err

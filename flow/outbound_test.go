@@ -418,3 +418,60 @@ func TestPromiseToCallBackIsKept(t *testing.T) {
 	ask("+33899001234")
 	eventually(t, "what the gate refuses is given up", func() bool { return d.count(t, "SELECT COUNT(*) FROM callback") == 0 })
 }
+
+// TestAgentGivesACallUpByAnOrder hangs up while the agent's own telephone rings
+// and while the number does; nobody else may.
+func TestAgentGivesACallUpByAnOrder(t *testing.T) {
+	t.Parallel()
+	for name, ring := range map[string]func(context.Context) (leg.Leg, error){"at the agent's": silent, "outside": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, ctx := newDesk(t, dbtest.SQLite(t)), context.Background()
+			w := d.hire(t, ring)
+			d.trunkIs(silentTrunk)
+			id := d.asks(t, w, flow.Outgoing{Number: camille})
+			if ring == nil {
+				a := w.answer(t)
+				eventually(t, "it rings", func() bool { return a.HeardTone(ringing) })
+			}
+			self := sotto.Actor{Person: w.id, Role: sotto.Agent}
+			for _, c := range []struct {
+				by   sotto.Actor
+				do   flow.Order
+				kind sotto.Kind
+			}{{sotto.Actor{Person: w.id + 1, Role: sotto.Agent}, flow.HangUp, sotto.Denied}, {self, flow.Hold, sotto.Conflict}} {
+				if err := d.flow.Command(ctx, c.by, id, flow.Command{Do: c.do}); sotto.KindOf(err) != c.kind {
+					t.Errorf("%s: %v", c.do, err)
+				}
+			}
+			check(t, d.flow.Command(ctx, self, id, flow.Command{Do: flow.HangUp}))
+			d.flow.Wait()
+			if r := d.record(t); r.Reason != call.AgentGaveUp {
+				t.Errorf("reason %s", r.Reason)
+			}
+			if err := d.flow.Command(ctx, self, id, flow.Command{Do: flow.HangUp}); sotto.KindOf(err) != sotto.NotFound {
+				t.Errorf("a call that is over: %v", err)
+			}
+		})
+	}
+}
+
+// TestHelpIsCalledFromAnyLine calls an emergency number where no line calls
+// out: it is nobody's number, and no cap counts.
+func TestHelpIsCalledFromAnyLine(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, dbtest.SQLite(t))
+	d.set(t, func(s *line.Settings) { s.Outbound = false })
+	w := d.hire(t, nil)
+	called := d.reaches(t, now())
+	d.asks(t, w, flow.Outgoing{Number: "112"})
+	at(called, t).HangUp(leg.HungUp)
+	d.flow.Wait()
+	r := d.record(t)
+	if r.Person != 0 || r.Number != "112" || r.Ticket == 0 {
+		t.Errorf("call: %+v", r)
+	}
+	if n := d.count(t, "SELECT COUNT(*) FROM person WHERE role = 'end-user'"); n != 0 {
+		t.Errorf("%d people", n)
+	}
+}

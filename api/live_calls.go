@@ -20,6 +20,7 @@ type liveCall struct {
 	State     string      `json:"state"`
 	StartedAt *string     `json:"started_at"`
 	Paused    bool        `json:"recording_paused"`
+	Private   bool        `json:"private"`
 	Parties   []liveParty `json:"parties"`
 }
 
@@ -55,7 +56,7 @@ func (a *API) liveCall(q *request, c *call.Call) liveCall {
 		return out
 	}
 	t, _ := a.c.Flow.Conversation(q.Context(), c.ID)
-	out.Paused = t.Paused
+	out.Paused, out.Private = t.Paused, t.Private
 	for _, p := range t.Parties {
 		out.Parties = append(out.Parties, liveParty{
 			string(p.Kind), string(p.Part), orNull(p.Person), p.Place, p.Muted, wordOrNull(string(p.Watch)), stamp(p.Since),

@@ -36,6 +36,7 @@ type journey struct {
 	asked    asked
 	recorder *recording.Recorder     // the last one started; nil for none
 	hushed   bool                    // it is paused
+	private  bool                    // an agent made it so: not recorded, and nobody listens
 	muted    map[sotto.PersonID]bool // agents nobody hears; nil for none
 
 	out         *outgoing     // of a call that the desk makes; nil for one that came in

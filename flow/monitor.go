@@ -23,6 +23,8 @@ func (t *talk) supervise(actor sotto.Actor, c Command) error {
 		return sotto.Fail(sotto.Conflict, "Somebody else listens to this call already.")
 	case now != nil:
 		return t.rewatch(actor, now, call.Watch(c.Do))
+	case t.j.isPrivate():
+		return sotto.Fail(sotto.Conflict, "This call is private. Nobody may listen to it.")
 	case t.ringing != nil:
 		return sotto.Fail(sotto.Conflict, "Somebody is being rung already.")
 	case len(t.agents()) == 0:
@@ -54,6 +56,10 @@ func (t *talk) supervisor() *party {
 // watching writes that a supervisor is on, before anything is heard: who
 // cannot be written down does not listen.
 func (t *talk) watching(p *party) {
+	if t.j.isPrivate() { // made so while the supervisor was rung
+		t.remove(p, leg.Released)
+		return
+	}
 	if err := t.note(sotto.Actor{Person: p.person, Role: sotto.Admin}, p); err != nil {
 		t.j.f.Log.Error("flow: who listens could not be written; nobody does", "call", int64(t.j.call.ID), "err", err)
 		t.remove(p, leg.Released)

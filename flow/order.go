@@ -31,7 +31,7 @@ const (
 	PauseRecording  Order = "pause"      //
 	ResumeRecording Order = "continue"   //
 	StopRecording   Order = "stop"       // record no more in this call
-	Private         Order = "private"    // not recorded; what was recorded is shredded
+	Private         Order = "private"    // not recorded, and nobody listens; what was recorded is shredded
 	Listen          Order = "listen"     // hear everybody
 	Whisper         Order = "whisper"    // be heard by the agent alone
 	Barge           Order = "barge"      // be heard by everybody
@@ -182,8 +182,7 @@ func (t *talk) obey(actor sotto.Actor, c Command, grant dial.Grant) error {
 		t.aside("stop", func() error { return t.j.endRecording(recording.NoReason) })
 		return nil
 	case Private:
-		t.aside("private", func() error { return t.j.endRecording(recording.ConsentWithdrawn) })
-		return nil
+		return t.setPrivate(actor)
 	case Listen, Whisper, Barge, Quit:
 		return t.supervise(actor, c)
 	}
@@ -195,7 +194,7 @@ type Party struct {
 	Kind   call.LegKind
 	Part   call.Part
 	Person sotto.PersonID // 0 for the caller and for a number outside
-	Place  string         // talking, hold or ringing
+	Place  string         // talking, hold, away or ringing
 	Muted  bool
 	Watch  call.Watch // of a supervisor
 	Since  time.Time  // when it answered
@@ -205,6 +204,7 @@ type Party struct {
 type Conversation struct {
 	Parties []Party
 	Paused  bool // the recording, by an agent
+	Private bool // an agent made it so
 }
 
 // Conversation returns who is in a call; false when nobody talks in it now.
@@ -225,9 +225,13 @@ func (f *Flow) Conversation(ctx context.Context, id sotto.CallID) (c Conversatio
 }
 
 func (t *talk) show() (c Conversation) {
-	c.Paused = t.paused
+	c.Paused, c.Private = t.paused, t.j.isPrivate()
 	for _, p := range t.parties {
-		c.Parties = append(c.Parties, Party{p.kind, p.part, p.person, string(p.place), p.muted, p.watch, p.answered})
+		where := p.place
+		if p.away {
+			where = away
+		}
+		c.Parties = append(c.Parties, Party{p.kind, p.part, p.person, string(where), p.muted, p.watch, p.answered})
 	}
 	if r := t.ringing; r != nil {
 		c.Parties = append(c.Parties, Party{Kind: r.kind, Part: r.part, Person: r.person, Place: "ringing", Watch: r.watch})

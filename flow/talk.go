@@ -48,6 +48,7 @@ type place string
 const (
 	talking place = "talking"
 	onHold  place = "hold" // hears music, is heard by nobody
+	away    place = "away" // only for show: talking, and dropped out for a moment
 )
 
 // party is one leg in a conversation.
@@ -69,6 +70,8 @@ type party struct {
 	held   time.Duration
 	asked  time.Duration // talked while the caller was on hold
 	muted  bool
+	away   bool          // dropped out for a moment
+	told   bool          // its page was told that the caller is on hold
 	heard  []*media.Port // whom it hears now
 	quiet  func()        // ends its music; nil when it hears none
 	limit  *time.Timer   // of a number outside
@@ -183,6 +186,7 @@ func (t *talk) add(p *party) {
 	p.place, p.moved = talking, t.j.f.Clock()
 	t.parties = append(t.parties, p)
 	t.unmute(p)
+	t.attend(p)
 	if p.kind != call.CallerLeg {
 		t.aside("watch", func() error {
 			select {
@@ -214,12 +218,13 @@ func (t *talk) arrange() {
 		}
 		t.music(p)
 	}
+	t.tellHeld()
 }
 
 // hears is the matrix: a listening supervisor hears all and is heard by
 // nobody, a whispering one by the agent alone.
 func (p *party) hears(q *party) bool {
-	if p == q || p.place != talking || q.place != talking || q.muted {
+	if p == q || p.place != talking || q.place != talking || p.away || q.away || q.muted {
 		return false
 	}
 	switch q.watch {
@@ -231,15 +236,16 @@ func (p *party) hears(q *party) bool {
 	return true
 }
 
-// music plays to whoever is on hold.
+// music plays to whoever is on hold, and to a caller who is alone for a moment.
 func (t *talk) music(p *party) {
+	on := p.place == onHold || p == t.caller() && t.alone()
 	switch {
-	case p.place == onHold && p.quiet == nil:
+	case on && p.quiet == nil:
 		p.quiet = t.j.during(t.ctx, "music", func(ctx context.Context) error {
 			_ = p.leg.Media().Play(ctx, t.j.sound(ctx, line.Hold).Clip, true) // ends with the hold, or with the leg
 			return nil
 		})
-	case p.place != onHold && p.quiet != nil:
+	case !on && p.quiet != nil:
 		p.quiet()
 		p.quiet = nil
 	}

@@ -35,9 +35,9 @@ func (j *journey) recordAgent(ctx context.Context, p *party) error {
 }
 
 // tape pauses the recording while an agent says so and while the caller is on
-// hold: what is said then is not for it.
+// hold, or alone for a moment: what is said then is not for it.
 func (t *talk) tape() {
-	if on := !t.paused && t.caller().place == talking; on != t.taped {
+	if on := !t.paused && t.caller().place == talking && !t.alone(); on != t.taped {
 		t.taped = on
 		t.hush(!on)
 	}

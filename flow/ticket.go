@@ -83,7 +83,7 @@ func (j *journey) conversation(tx *db.Tx, why call.Reason, now time.Time) (c con
 	c = conversation{
 		locale: chosen, path: j.path,
 		line: j.line, call: j.call.ID, person: j.call.Person, key: j.call.Key, number: j.call.Caller().Number, name: j.call.Caller().Name,
-		agent: s.Agent, ticket: s.Ticket, why: why, message: s.Voicemail, consent: j.asked.Outcome, heard: j.recorder != nil,
+		agent: s.Agent, ticket: s.Ticket, why: why, message: s.Voicemail, consent: j.asked.Outcome, heard: j.recorder != nil && !j.private,
 		started: s.StartedAt, answered: s.AnsweredAt, connected: s.ConnectedAt, ended: now,
 	}
 	c.about = j.texted

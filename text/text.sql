@@ -39,7 +39,7 @@ WHERE m.ticket_id = $1 AND m.id > $2 AND p.frozen_at IS NULL AND t.status <> 'de
 -- name: History
 SELECT m.id, m.line_id, m.person_id, m.ticket_id, m.comment_id, m.agent_id, m.call_id, m.kind, m.state, m.reason, m.attempts, m.number, m.created_at, m.ended_at
 FROM text_message m JOIN person p ON p.id = m.person_id JOIN ticket t ON t.id = m.ticket_id
-WHERE m.id < $1 AND p.frozen_at IS NULL AND t.status <> 'deleted' AND ($2 = 0 OR m.person_id = $2)
+WHERE m.id < $1 AND p.frozen_at IS NULL AND t.status <> 'deleted' AND (CAST($2 AS BIGINT) = 0 OR m.person_id = $2)
   AND m.created_at >= $3 AND m.created_at < $4
 ORDER BY m.id DESC LIMIT $5;
 

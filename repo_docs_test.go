@@ -410,3 +410,58 @@ func depaware(has, listed []string) []breach {
 	}
 	return out
 }
+
+const (
+	stories     = "docs/stories.md"
+	storyFolder = "cmd/sotto/testdata/"
+)
+
+var (
+	storyRow  = regexp.MustCompile("(?m)^\\| ([^*|].*?) \\|(.*)\\|$")
+	storyName = regexp.MustCompile("`([^`]+)`")
+)
+
+// tells finds rows of docs/stories.md that no story tells, and stories that
+// stand in no row.
+func tells(t *tree) []breach {
+	var out []breach
+	told := map[string]bool{}
+	for _, row := range storyRow.FindAllStringSubmatch(t.texts[stories], -1) {
+		names := storyName.FindAllStringSubmatch(row[2], -1)
+		if len(names) == 0 && row[1] != "what" && row[1] != "---" {
+			out = append(out, breach{at: stories, what: "no story tells \"" + row[1] + "\""})
+		}
+		for _, m := range names {
+			told[m[1]] = true
+			if _, ok := t.texts[storyFolder+m[1]+".txtar"]; !ok {
+				out = append(out, breach{at: stories, what: "there is no story " + m[1]})
+			}
+		}
+	}
+	for _, p := range t.paths(func(p string) bool { return strings.HasPrefix(p, storyFolder) && path.Ext(p) == ".txtar" }) {
+		if name := strings.TrimSuffix(path.Base(p), ".txtar"); !told[name] {
+			out = append(out, breach{at: p, what: "no row of " + stories + " names this story: add what it tells"})
+		}
+	}
+	return out
+}
+
+func TestEveryRowHasAStory(t *testing.T) {
+	holds(t, tells, nil, `
+-- docs/stories.md --
+| what | told by |
+|---|---|
+| **A call** | |
+| hold | `+"`agent-holds`"+` |
+| mute | `+"`agent-mutes`"+`, `+"`agent-holds`"+` |
+| swap | |
+-- cmd/sotto/testdata/agent-holds.txtar --
+# An agent puts a caller on hold.
+-- cmd/sotto/testdata/agent-swaps.txtar --
+# An agent swaps.
+`,
+		"docs/stories.md: there is no story agent-mutes",
+		"docs/stories.md: no story tells \"swap\"",
+		"cmd/sotto/testdata/agent-swaps.txtar: no row of docs/stories.md names this story: add what it tells",
+	)
+}

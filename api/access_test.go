@@ -152,6 +152,8 @@ func bodies(r route, ids map[string]string) string {
 		return `{"group_membership":{"user_id":` + ids["agent"] + `,"group_id":` + ids["group"] + `}}`
 	case strings.HasSuffix(r.path, "callback_requests"):
 		return `{"callback_request":{"phone_number_id":` + ids["line"] + `,"requester_phone_number":"+33199004321"}}`
+	case strings.HasSuffix(r.path, "/texts"):
+		return `{"text":{"ticket_id":` + ids["ticket"] + `,"body":"New"}}`
 	case strings.Contains(r.path, "availabilities"):
 		return `{"availability":{"agent_state":"away"}}`
 	case strings.HasSuffix(r.path, "/correction"):

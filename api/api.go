@@ -32,6 +32,8 @@ import (
 	"sotto/receipt"
 	"sotto/recording"
 	ways "sotto/route"
+	texts "sotto/text"
+	"sotto/thread"
 	"sotto/ticket"
 )
 
@@ -42,6 +44,8 @@ type Config struct {
 	Accounts   *account.Accounts
 	People     *person.People
 	Tickets    *ticket.Tickets
+	Texts      *texts.Texts
+	Threads    *thread.Threads
 	Calls      *call.Calls
 	Recordings *recording.Recordings
 	Lines      *line.Lines

@@ -31,6 +31,7 @@ import (
 	"sotto/job"
 	"sotto/keyring"
 	"sotto/leg"
+	"sotto/leg/sip"
 	"sotto/line"
 	"sotto/obs"
 	"sotto/obs/obstest"
@@ -40,6 +41,8 @@ import (
 	"sotto/receipt"
 	"sotto/recording"
 	ways "sotto/route"
+	texts "sotto/text"
+	"sotto/thread"
 	"sotto/ticket"
 )
 
@@ -140,7 +143,18 @@ func (d *desk) parts(base *db.DB, clock sotto.Clock, o *obs.Obs) {
 	must(d.t, err)
 	c.Recordings = recording.New(recording.Config{DB: base, Ring: d.ring, Blobs: d.blob, Audit: c.Audit, Clock: clock})
 	d.t.Cleanup(func() { must(d.t, c.Recordings.Stop(context.Background())) })
-	c.Tickets = ticket.New(ticket.Config{DB: base, Blobs: d.blob, Ring: d.ring, Audit: c.Audit, Jobs: d.jobs, People: c.People, Region: "FR"})
+	c.Tickets = ticket.New(ticket.Config{DB: base, Blobs: d.blob, Ring: d.ring, Audit: c.Audit, Jobs: d.jobs, People: c.People, Region: "FR",
+		Answered: func(tx *db.Tx, t ticket.Ticket, m ticket.Comment) error { return c.Threads.Answered(tx, t, m) },
+	})
+	c.Texts = texts.New(texts.Config{DB: base, Ring: d.ring, People: c.People, Audit: c.Audit, Jobs: d.jobs})
+	c.Threads, err = thread.New(thread.Config{
+		DB: base, Lines: c.Lines, People: c.People, Tickets: c.Tickets, Texts: c.Texts, Gate: c.Dials,
+		Say: func(context.Context, dial.Grant, leg.Caller, string) (sip.TextResult, error) {
+			return sip.TextResult{Status: 202}, nil
+		},
+	})
+	must(d.t, err)
+	d.jobs.Handle(texts.JobSend, c.Threads.Send)
 	c.Eraser = erasure.New(erasure.Config{
 		DB: base, Ring: d.ring, Blobs: d.blob, People: c.People, Tickets: c.Tickets, Recordings: c.Recordings,
 		Audit: c.Audit, Receipts: c.Receipts, Jobs: d.jobs, Log: quiet,

@@ -150,6 +150,8 @@ func (a *API) teams() []route {
 		user  = "/users/{id}"
 	)
 	return []route{
+		{"GET", "/sotto/texts", staff, a.listTexts},
+		{"POST", "/sotto/texts", staff, a.createText},
 		{"GET", "/groups", staff, a.listGroups},
 		{"POST", "/groups", admin, a.createGroup},
 		{"GET", "/groups/assignable", staff, a.listGroups},

@@ -180,7 +180,7 @@ func (s *Server) openWeb(context.Context) (err error) {
 	mux.Handle("/phone/", telephone)
 	mux.Handle("GET /call/{line}", visit)
 	mux.Handle("/api/", api.New(api.Config{
-		DB: d.DB, Accounts: d.Accounts, People: d.People, Tickets: d.Tickets, Calls: d.Calls, Recordings: d.Recordings,
+		DB: d.DB, Accounts: d.Accounts, People: d.People, Tickets: d.Tickets, Texts: d.Texts, Threads: d.Threads, Calls: d.Calls, Recordings: d.Recordings,
 		Lines: d.Lines, Menus: d.Menus, Agents: d.Agents, Queue: s.queue, Flow: s.flow, Insight: insight.New(d.DB), Dials: d.Dials, Audit: d.Audit, Eraser: d.Eraser, Rights: d.Rights, Receipts: d.Receipts,
 		Pages: s.pages,
 		Log:   d.log, Metrics: d.Metrics, Clock: d.cfg.Clock, TrustProxy: d.cfg.TrustProxy,

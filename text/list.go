@@ -16,6 +16,7 @@ const maxPage = 100
 // Filter says which texts the history has. Zero fields do not restrict.
 type Filter struct {
 	Person      sotto.PersonID
+	Ticket      sotto.TicketID
 	From, Until time.Time    // from, included, until, left out
 	Before      sotto.TextID // the last text of the page before
 	Limit       int          // at most 100; 0 is 100
@@ -45,10 +46,10 @@ func (tt *Texts) History(ctx context.Context, actor sotto.Actor, f Filter) (page
 		from = db.Millis(f.From)
 	}
 	err = tt.DB.Write(ctx, func(tx *db.Tx) error {
-		if page, err = db.All(tx, tt.scan, tt.q["History"], before, int64(f.Person), from, until, f.Limit+1); err != nil {
+		if page, err = db.All(tx, tt.scan, tt.q["History"], before, int64(f.Person), from, until, int64(f.Ticket), f.Limit+1); err != nil {
 			return err
 		}
-		return tt.Audit.Add(tx, actor, audit.Entry{Action: audit.Read, Source: audit.Text, Person: f.Person})
+		return tt.Audit.Add(tx, actor, audit.Entry{Action: audit.Read, Source: audit.Text, Person: f.Person, Ticket: f.Ticket})
 	})
 	if more = len(page) > f.Limit; more {
 		page = page[:f.Limit]

@@ -40,8 +40,8 @@ WHERE m.ticket_id = $1 AND m.id > $2 AND p.frozen_at IS NULL AND t.status <> 'de
 SELECT m.id, m.line_id, m.person_id, m.ticket_id, m.comment_id, m.agent_id, m.call_id, m.kind, m.state, m.reason, m.attempts, m.number, m.created_at, m.ended_at
 FROM text_message m JOIN person p ON p.id = m.person_id JOIN ticket t ON t.id = m.ticket_id
 WHERE m.id < $1 AND p.frozen_at IS NULL AND t.status <> 'deleted' AND (CAST($2 AS BIGINT) = 0 OR m.person_id = $2)
-  AND m.created_at >= $3 AND m.created_at < $4
-ORDER BY m.id DESC LIMIT $5;
+  AND m.created_at >= $3 AND m.created_at < $4 AND (CAST($5 AS BIGINT) = 0 OR m.ticket_id = $5)
+ORDER BY m.id DESC LIMIT $6;
 
 -- name: Before
 SELECT 1 FROM text_message WHERE person_id = $1 AND ended_at IS NULL AND id < $2 AND line_id = $3 AND created_at > $4;

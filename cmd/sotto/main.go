@@ -155,6 +155,7 @@ type cli struct {
 	Menu      menuCmd      `cmd:"" help:"Menus (IVR): drafted, checked, published, rolled back."`
 	Agent     agentCmd     `cmd:"" help:"Agents and their telephones."`
 	Call      callCmd      `cmd:"" help:"Calls under way."`
+	Text      textCmd      `cmd:"" help:"Texts: what came in, what became of those that went out."`
 	Dial      dialCmd      `cmd:"" help:"Calls to numbers outside: where to, how much."`
 	Token     tokenCmd     `cmd:"" help:"API tokens."`
 	Audit     auditCmd     `cmd:"" help:"The audit log."`

@@ -77,8 +77,12 @@ func (c *ticketShowCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) err
 	if err != nil {
 		return err
 	}
+	texts, err := d.Texts.OfTicket(ctx, sotto.Operator(), c.ID, 0)
+	if err != nil {
+		return err
+	}
 	if s.json {
-		return writeJSON(s.out, map[string]any{"ticket": t, "comments": comments, "recordings": recordings, "events": events})
+		return writeJSON(s.out, map[string]any{"ticket": t, "comments": comments, "recordings": recordings, "events": events, "texts": texts})
 	}
 	fmt.Fprintf(s.out, "ticket %d: %s\n%s, via %s, requester %d, opened %s\n", t.ID, t.Subject, t.Status, t.Via, t.Requester, t.CreatedAt.Format(time.RFC3339))
 	for _, m := range comments {
@@ -89,6 +93,9 @@ func (c *ticketShowCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) err
 	}
 	for _, r := range recordings {
 		fmt.Fprintf(s.out, "\nrecording %d: %s, %s, %v\n", r.ID, r.Kind, r.State, r.Duration)
+	}
+	for _, x := range texts {
+		fmt.Fprintf(s.out, "\ntext %d of comment %d: %s, %s %s\n", x.ID, x.Comment, x.Kind, x.State, x.Reason)
 	}
 	fmt.Fprintln(s.out)
 	for _, e := range events {

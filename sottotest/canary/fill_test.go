@@ -306,6 +306,9 @@ func (f *filler) call(ctx context.Context, p *Person, on sotto.TicketID) (made s
 	if err := f.d.Calls.Connect(ctx, c, agent.ID, func(tx *db.Tx) error { return f.file(tx, c, on, agent) }); err != nil {
 		return 0, err
 	}
+	if err := f.pause(ctx, r.ID(), agent); err != nil {
+		return 0, err
+	}
 	if err := r.Stop(ctx, recording.NoReason); err != nil {
 		return 0, err
 	}
@@ -326,6 +329,17 @@ func (f *filler) call(ctx context.Context, p *Person, on sotto.TicketID) (made s
 		return 0, err
 	}
 	return r.ID(), f.d.Calls.End(ctx, c, call.CallerHungUp, nil)
+}
+
+// pause is a stretch that the agent kept out of a recording.
+func (f *filler) pause(ctx context.Context, id sotto.RecordingID, agent *Person) error {
+	return f.d.DB.Write(ctx, func(tx *db.Tx) error {
+		row, err := f.d.Recordings.BeginPause(tx, id, agent.ID, tx.Now)
+		if err != nil {
+			return err
+		}
+		return f.d.Recordings.EndPause(tx, row, tx.Now)
+	})
 }
 
 // file puts a call and its recordings on a ticket.

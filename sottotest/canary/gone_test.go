@@ -179,7 +179,7 @@ func shrunk(p *Person, before, after []byte, gone map[string]bool) (wrong []stri
 	}
 	may := []string{"tracks"}
 	if p.Staff {
-		may = []string{"tracks", "tickets", "comments", "events", "texts", "exports_made"}
+		may = []string{"tracks", "pauses", "tickets", "comments", "events", "texts", "exports_made"}
 	}
 	for name := range was.data {
 		missing, fresh := differ(was.data[name], is.data[name])

@@ -107,6 +107,7 @@ type Timers struct {
 	MinExpires   time.Duration // shortest registration: 60 s
 	MaxExpires   time.Duration // longest registration: 1 h
 	Silent       time.Duration // a connection of nobody must say something in: 10 s
+	Refusal      time.Duration // after which a wrong password is refused: longer than a look-up takes. 100 ms
 	Close        time.Duration // how long Close waits for good-byes: 2 s
 	Retry        time.Duration // first wait after a failed registration with a trunk, then doubled: 4 s
 	MaxRetry     time.Duration // longest such wait: 10 min
@@ -121,7 +122,7 @@ func (t *Timers) fill() {
 		{&t.MediaTimeout, 20 * time.Second}, {&t.NoReply, 4 * time.Second}, {&t.Session, 30 * time.Minute},
 		{&t.MinSession, 90 * time.Second}, {&t.NonceLife, 5 * time.Minute},
 		{&t.MinExpires, time.Minute}, {&t.MaxExpires, time.Hour},
-		{&t.Silent, 10 * time.Second}, {&t.Close, 2 * time.Second},
+		{&t.Silent, 10 * time.Second}, {&t.Close, 2 * time.Second}, {&t.Refusal, 100 * time.Millisecond},
 		{&t.Retry, 4 * time.Second}, {&t.MaxRetry, 10 * time.Minute},
 	} {
 		if *d.at == 0 {

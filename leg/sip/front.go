@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -362,8 +363,11 @@ func (e *Endpoint) credentials(values []string, uri string) (digest.Credentials,
 }
 
 // verify checks the password behind a request that judge let through, and
-// uses up the nonce's count. It answers 401 itself when it is wrong.
+// uses up the nonce's count. It answers 401 itself when it is wrong, always as
+// long after it began: looking up a name that we have takes longer than one
+// that we have not, and nobody shall learn which it was.
 func (e *Endpoint) verify(req *sip.Request, tx *sip.ServerTx) (Credentials, bool) {
+	began := time.Now()
 	from := source(req).addr.Addr()
 	var values []string
 	for _, h := range req.GetHeaders("authorization") {
@@ -379,7 +383,9 @@ func (e *Endpoint) verify(req *sip.Request, tx *sip.ServerTx) (Credentials, bool
 		c.Secret = hex.EncodeToString(e.secret[:]) // as much work as for a known name
 	}
 	if right := cred.Verify(string(req.Method), c.Secret); !right || !known || c.Secret == "" {
-		respond(req, tx, 401, newTag(), nil, e.challengeLines(from, false)...)
+		e.after(time.Until(began.Add(e.cfg.Timers.Refusal)), func() {
+			respond(req, tx, 401, newTag(), nil, e.challengeLines(from, false)...)
+		})
 		return Credentials{}, false
 	}
 	if e.nonces.Take(cred.Nonce, from, cred.NC) != digest.Fresh {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net"
 	"runtime"
 	"strings"
@@ -26,6 +27,7 @@ func flooded(t *testing.T, timers Timers) *stage {
 		UDP: "127.0.0.1:0", TCP: "127.0.0.1:0", TLS: "127.0.0.1:0", WS: "127.0.0.1:0", WSS: "127.0.0.1:0",
 		Certificate: id.cert, Key: id.key, Media: engine(t, "127.0.0.1"), Phones: book{secrets: agents()}, Timers: timers,
 		Trunks: []Trunk{{Name: "carrier", Sources: []string{peerAddr}}},
+		Log:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})), // panics
 		Accept: func(ctx context.Context, l leg.Leg) {
 			if l.Answer(ctx) == nil {
 				s.legs <- l

@@ -75,6 +75,7 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, o origin) {
 	c.origin, c.sess = o, sess
 	c.caller, c.dialled = callerOf(req, o.trunk), dialledOn(req, o.trunk)
 	c.inviteSeq = req.CSeq().SeqNo
+	c.invite = inviteIn{req: req, tx: tx} // a CANCEL may be acted on before begin
 	c.branch, _ = req.Via().Params.Get("branch")
 	c.d = uas(req, c.tag)
 	c.d.fixed = o.trunk == nil
@@ -90,7 +91,7 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, o origin) {
 		return
 	}
 	c.mail.post(func() {
-		c.begin(req, tx)
+		c.begin()
 		if c.withdrawn {
 			c.giveUpInvite()
 		}
@@ -119,8 +120,8 @@ func (c *Call) openPort(offer *sdp.Session) bool {
 }
 
 // begin gives the call to Accept.
-func (c *Call) begin(req *sip.Request, tx *sip.ServerTx) {
-	c.invite = inviteIn{req: req, tx: tx}
+func (c *Call) begin() {
+	req := c.invite.req
 	c.updates = lists(req, "allow", "UPDATE")
 	c.timer.read(req, c.e.cfg.Timers.MinSession)
 	accept := func() {

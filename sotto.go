@@ -79,13 +79,14 @@ type Role string
 
 // The roles, from least to most.
 const (
-	EndUser Role = "end-user"
-	Agent   Role = "agent"
-	Admin   Role = "admin"
+	EndUser  Role = "end-user"
+	Agent    Role = "agent"
+	TeamLead Role = "team-lead" // an agent who may listen to others, see their figures and set their states
+	Admin    Role = "admin"
 )
 
 // Staff reports whether the role works here: only staff may sign in.
-func (r Role) Staff() bool { return r == Agent || r == Admin }
+func (r Role) Staff() bool { return r == Agent || r == TeamLead || r == Admin }
 
 // Actor is who acts: it is an argument of everything the audit log records.
 // The zero Actor is the desk itself (a timer, a retention rule).
@@ -106,8 +107,9 @@ func Operator() Actor { return Actor{Shell: true} }
 // IsAdmin reports whether a may administer the desk.
 func (a Actor) IsAdmin() bool { return a.Shell || a.Role == Admin }
 
-// IsSupervisor reports whether a may be in other people's calls.
-func (a Actor) IsSupervisor() bool { return a.IsAdmin() }
+// IsSupervisor reports whether a may be in other people's calls, see what each
+// agent did and say who takes calls: team leads and administrators.
+func (a Actor) IsSupervisor() bool { return a.IsAdmin() || a.Role == TeamLead }
 
 // IsStaff reports whether a may see other people's data at all.
 func (a Actor) IsStaff() bool { return a.Shell || a.Role.Staff() }

@@ -1,5 +1,5 @@
 -- name: IsStaff
-SELECT id FROM person WHERE id = $1 AND role IN ('agent', 'admin') AND frozen_at IS NULL AND deleted_at IS NULL;
+SELECT id FROM person WHERE id = $1 AND role IN ('agent', 'team-lead', 'admin') AND frozen_at IS NULL AND deleted_at IS NULL;
 
 -- name: Key
 SELECT key_id FROM person WHERE id = $1 AND key_id IS NOT NULL;
@@ -28,7 +28,7 @@ SELECT a.person_id, p.key_id, COALESCE(p.locale, ''), a.idle_since, d.id, d.kind
 FROM agent a
 JOIN person p ON p.id = a.person_id
 JOIN device d ON d.person_id = a.person_id
-WHERE a.state = $2 AND d.is_rung = 1 AND p.role IN ('agent', 'admin') AND p.key_id IS NOT NULL
+WHERE a.state = $2 AND d.is_rung = 1 AND p.role IN ('agent', 'team-lead', 'admin') AND p.key_id IS NOT NULL
   AND p.frozen_at IS NULL AND p.deleted_at IS NULL AND p.suspended_at IS NULL
 ORDER BY a.person_id, d.id;
 
@@ -155,7 +155,7 @@ SELECT id FROM device WHERE username = $1;
 
 -- name: Extension
 SELECT d.person_id FROM device d JOIN person p ON p.id = d.person_id
-WHERE d.username = $1 AND p.role IN ('agent', 'admin') AND p.frozen_at IS NULL AND p.deleted_at IS NULL AND p.suspended_at IS NULL;
+WHERE d.username = $1 AND p.role IN ('agent', 'team-lead', 'admin') AND p.frozen_at IS NULL AND p.deleted_at IS NULL AND p.suspended_at IS NULL;
 
 -- name: CountDevices
 SELECT COUNT(*) FROM device WHERE person_id = $1;
@@ -190,7 +190,7 @@ SELECT person_id FROM device WHERE id = $1;
 
 -- name: Credentials
 SELECT d.id, d.secret FROM device d JOIN person p ON p.id = d.person_id
-WHERE d.username = $1 AND d.kind = 'sip' AND p.role IN ('agent', 'admin')
+WHERE d.username = $1 AND d.kind = 'sip' AND p.role IN ('agent', 'team-lead', 'admin')
   AND p.frozen_at IS NULL AND p.deleted_at IS NULL AND p.suspended_at IS NULL;
 
 -- name: InsertRegistration

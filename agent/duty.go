@@ -170,10 +170,10 @@ func (aa *Agents) TellWrapUps(f func(tx *db.Tx, call sotto.CallID, agent sotto.P
 	aa.wrapped = f
 }
 
-// EndWrapUp ends an agent's wrap-up: agents their own, administrators
-// everyone's. Outside wrap-up it does nothing.
+// EndWrapUp ends an agent's wrap-up: agents their own, team leads and
+// administrators everyone's. Outside wrap-up it does nothing.
 func (aa *Agents) EndWrapUp(_ context.Context, actor sotto.Actor, id sotto.PersonID) error {
-	if !actor.IsAdmin() && (!actor.IsStaff() || actor.Person != id) {
+	if !actor.IsSupervisor() && (!actor.IsStaff() || actor.Person != id) {
 		return sotto.Fail(sotto.Denied, "You can end your own wrap-up only.")
 	}
 	aa.mu.Lock()

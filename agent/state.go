@@ -44,8 +44,8 @@ type NamedReason struct {
 	State State
 }
 
-// SetState says whether an agent takes calls. Agents set their own,
-// administrators everyone's. The first time makes the person an agent; only
+// SetState says whether an agent takes calls. Agents set their own, team leads
+// and administrators everyone's. The first time makes the person an agent; only
 // staff can be one. A call under way goes on.
 func (aa *Agents) SetState(ctx context.Context, actor sotto.Actor, id sotto.PersonID, s State) (err error) {
 	defer sotto.Wrap(&err, "agent.SetState(%d)", id)
@@ -68,7 +68,10 @@ func (aa *Agents) SetReason(ctx context.Context, actor sotto.Actor, id sotto.Per
 }
 
 func (aa *Agents) setState(ctx context.Context, actor sotto.Actor, id sotto.PersonID, which func(*db.Tx) (State, Reason, error)) error {
-	err := aa.change(ctx, actor, id, audit.Entry{Action: audit.Update, Source: audit.Agent}, func(tx *db.Tx) error {
+	if !actor.IsSupervisor() && (!actor.IsStaff() || actor.Person != id) {
+		return sotto.Fail(sotto.Denied, "You can change your own state only. Team leads change everybody's.")
+	}
+	err := aa.write(ctx, actor, id, audit.Entry{Action: audit.Update, Source: audit.Agent}, func(tx *db.Tx) error {
 		s, r, err := which(tx)
 		if err != nil {
 			return err

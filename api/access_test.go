@@ -217,6 +217,64 @@ func TestAgentsGetNothingFromAdministratorsOperations(t *testing.T) {
 	m.ask(m.agent, "GET", "/users/"+m.own["id"]).is(200) // and nothing of it happened
 }
 
+// TestTeamLeadsMayWhatAgentsMayNot walks every operation as one: what is for
+// them answers, what is for administrators does not.
+func TestTeamLeadsMayWhatAgentsMayNot(t *testing.T) {
+	m := newMatrix(t)
+	boss := m.staff("Ines Leadsample", "ines@desk.example", sotto.TeamLead)
+	n := 0
+	for _, r := range m.api.routes() {
+		path, body := fill(r.path, m.own), bodies(r, m.own)
+		switch r.who {
+		case lead:
+			n++
+			m.ask(m.agent, r.method, path, body).is(403).lacks(m.words...)
+			m.ask(boss, r.method, path, body).is(200)
+		case admin:
+			m.ask(boss, r.method, path, body).is(403).lacks(m.words...)
+		}
+	}
+	if n < 3 {
+		t.Errorf("%d operations for team leads", n)
+	}
+	state := func(of sotto.PersonID) string { return fmt.Sprintf("/channels/voice/availabilities/%d", of) }
+	m.ask(boss, "PUT", state(m.agent.id), `{"availability":{"agent_state":"away"}}`).is(200)
+	m.ask(m.agent, "PUT", state(boss.id), `{"availability":{"agent_state":"away"}}`).is(403)
+	m.ask(boss, "PUT", fmt.Sprintf("/users/%d", m.agent.id), `{"user":{"name":"Other"}}`).is(403)
+	log := m.ask(m.admin, "GET", fmt.Sprintf("/audit_logs?filter[actor_id]=%d", boss.id)).is(200)
+	if n := log.at("count"); n != 1.0 {
+		t.Errorf("%v entries for the state that was set: %s", n, log.raw)
+	}
+}
+
+func TestTheRoleOfTeamLeads(t *testing.T) {
+	each(t, func(t *testing.T, d *desk) {
+		path := fmt.Sprintf("/users/%d", d.agent.id)
+		d.ask(d.agent, "PUT", path, `{"user":{"team_lead":true}}`).is(403)
+		if got := d.ask(d.admin, "PUT", path, `{"user":{"role":"team-lead"}}`).is(200); got.at("user.role") != "agent" || got.at("user.team_lead") != true {
+			t.Errorf("a team lead: %s", got.raw)
+		}
+		// A program that knows Zendesk's words alone sends them back.
+		if got := d.ask(d.admin, "PUT", path, `{"user":{"role":"agent","notes":"x"}}`).is(200); got.at("user.team_lead") != true {
+			t.Errorf("sent back: %s", got.raw)
+		}
+		if n := d.ask(d.admin, "GET", "/users?role=agent").is(200).at("count"); n != 1.0 {
+			t.Errorf("%v agents, team leads among them", n)
+		}
+		d.ask(d.agent, "GET", "/channels/voice/stats/agents_overview").is(200)
+		if got := d.ask(d.admin, "PUT", path, `{"user":{"role":"agent","team_lead":false}}`).is(200); got.at("user.team_lead") != false {
+			t.Errorf("an agent again: %s", got.raw)
+		}
+		d.ask(d.agent, "GET", "/channels/voice/stats/agents_overview").is(403)
+		made := d.ask(d.admin, "POST", "/users", `{"user":{"name":"New","email":"new@desk.example","role":"agent","team_lead":true}}`).is(201)
+		if made.at("user.team_lead") != true {
+			t.Errorf("made: %s", made.raw)
+		}
+		d.ask(d.admin, "PUT", fmt.Sprintf("/users/%d", d.admin.id), `{"user":{"role":"admin","team_lead":false}}`).is(200)
+		d.ask(d.admin, "GET", "/audit_logs").is(200)
+	})
+}
+
 // shownErased are the operations that speak of an erased person on purpose:
 // the number, and that there is nothing else.
 func shownErased(r route) bool {

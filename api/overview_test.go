@@ -17,17 +17,17 @@ func TestOverviewOfTheDay(t *testing.T) {
 		d.c.Agents.Accepted(d.agent.id)
 		d.ms.Add(30_000)
 		d.c.Agents.Free(d.agent.id, true)
-		got := d.ask(d.agent, "GET", "/channels/voice/stats/account_overview.json").is(200)
+		got := d.ask(d.admin, "GET", "/channels/voice/stats/account_overview.json").is(200)
 		for member, want := range map[string]any{"total_calls": 1.0, "total_inbound_calls": 1.0, "total_outbound_calls": 0.0, "total_voicemails": 0.0} {
 			if have := got.at("account_overview." + member); have != want {
 				t.Errorf("%s = %v, want %v", member, have, want)
 			}
 		}
-		if got := d.ask(d.agent, "GET", "/channels/voice/stats/account_overview?phone_number_ids=4711").is(200); got.at("account_overview.total_calls") != 0.0 {
+		if got := d.ask(d.admin, "GET", "/channels/voice/stats/account_overview?phone_number_ids=4711").is(200); got.at("account_overview.total_calls") != 0.0 {
 			t.Errorf("of another line: %s", got.raw)
 		}
-		d.ask(d.agent, "GET", "/channels/voice/stats/account_overview?phone_number_ids=x").is(400)
-		all := d.ask(d.agent, "GET", "/channels/voice/stats/agents_overview").is(200)
+		d.ask(d.admin, "GET", "/channels/voice/stats/account_overview?phone_number_ids=x").is(400)
+		all := d.ask(d.admin, "GET", "/channels/voice/stats/agents_overview").is(200)
 		for member, want := range map[string]any{
 			"total_calls_accepted": 1.0, "average_calls_accepted": 1.0, "total_talk_time": 30.0, "average_talk_time": 30.0, "average_online_time": 90.0,
 		} {
@@ -36,7 +36,7 @@ func TestOverviewOfTheDay(t *testing.T) {
 			}
 		}
 		d.ms.Add(24 * 3600_000)
-		if got := d.ask(d.agent, "GET", "/channels/voice/stats/account_overview").is(200); got.at("account_overview.total_calls") != 0.0 {
+		if got := d.ask(d.admin, "GET", "/channels/voice/stats/account_overview").is(200); got.at("account_overview.total_calls") != 0.0 {
 			t.Errorf("of the next day: %s", got.raw)
 		}
 	})

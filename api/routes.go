@@ -11,7 +11,8 @@ type access uint8
 
 // The ways in.
 const (
-	staff  access = iota // agents and administrators
+	staff  access = iota // agents, team leads and administrators
+	lead                 // team leads and administrators
 	admin                // administrators
 	anyone               // without signing in
 )
@@ -124,9 +125,9 @@ func (a *API) voices() []route {
 		{"POST", "/sotto/phone/tickets", staff, a.createPhoneTicket},
 		{"POST", "/sotto/phone/visits", anyone, a.createVisit},
 		{"GET", voice + "/stats/current_queue_activity", staff, a.showQueueActivity},
-		{"GET", voice + "/stats/agents_activity", staff, a.showAgentsActivity},
-		{"GET", voice + "/stats/account_overview", staff, a.showAccountOverview},
-		{"GET", voice + "/stats/agents_overview", staff, a.showAgentsOverview},
+		{"GET", voice + "/stats/agents_activity", lead, a.showAgentsActivity},
+		{"GET", voice + "/stats/account_overview", lead, a.showAccountOverview},
+		{"GET", voice + "/stats/agents_overview", lead, a.showAgentsOverview},
 		{"GET", voice + "/stats/incremental/calls", admin, a.listCallsSince},
 		{"GET", voice + "/stats/incremental/legs", admin, a.listLegsSince},
 		{"POST", voice + "/callback_requests", staff, a.createCallback},

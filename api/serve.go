@@ -114,8 +114,12 @@ func (a *API) admit(x *exchange, r *http.Request) (err error) {
 	if !ok {
 		return tooMany(reset)
 	}
-	if x.handle != nil && x.handle.who == admin && !x.actor.IsAdmin() {
+	switch {
+	case x.handle == nil:
+	case x.handle.who == admin && !x.actor.IsAdmin():
 		return sotto.Fail(sotto.Denied, "Only an administrator may do this.")
+	case x.handle.who == lead && !x.actor.IsSupervisor():
+		return sotto.Fail(sotto.Denied, "Only team leads and administrators may do this.")
 	}
 	return nil
 }

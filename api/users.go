@@ -31,6 +31,7 @@ type user struct {
 	Locale               string   `json:"locale"`
 	OrganizationID       *int64   `json:"organization_id"`
 	Role                 string   `json:"role"`
+	TeamLead             bool     `json:"team_lead"` // ours: Zendesk's word for the role is agent
 	Verified             bool     `json:"verified"`
 	ExternalID           *string  `json:"external_id"`
 	Tags                 []string `json:"tags"`
@@ -100,6 +101,9 @@ func (q *request) user(p person.Person) user {
 	}
 	u.Name, u.Email, u.Phone = nameOf(p), wordOrNull(p.Email()), wordOrNull(p.Phone())
 	u.Role, u.Locale, u.LocaleID = string(p.Role), p.Locale, localeID(p.Locale)
+	if u.TeamLead = p.Role == sotto.TeamLead; u.TeamLead {
+		u.Role = string(sotto.Agent)
+	}
 	u.ExternalID, u.Details, u.Notes = wordOrNull(p.ExternalID), wordOrNull(p.Details), wordOrNull(p.Notes)
 	u.Active, u.Suspended, u.RestrictedAgent = p.DeletedAt.IsZero(), !p.SuspendedAt.IsZero(), p.Role != sotto.Admin
 	for _, a := range p.Addresses {

@@ -17,6 +17,7 @@ type userInput struct {
 	Email      *string         `json:"email"`
 	Phone      *text           `json:"phone"`
 	Role       *string         `json:"role"`
+	TeamLead   *bool           `json:"team_lead"`
 	ExternalID *text           `json:"external_id"`
 	Notes      *string         `json:"notes"`
 	Details    *string         `json:"details"`
@@ -52,7 +53,7 @@ func (in userInput) locale() *string {
 func (in userInput) draft() (person.Draft, error) {
 	d := person.Draft{
 		Name: strings.TrimSpace(value(in.Name)), Notes: value(in.Notes), Details: value(in.Details), ExternalID: string(value(in.ExternalID)),
-		Role: sotto.Role(value(in.Role)), Locale: value(in.locale()), Verified: value(in.Verified),
+		Role: value(in.role(sotto.EndUser)), Locale: value(in.locale()), Verified: value(in.Verified),
 	}
 	if d.Name == "" {
 		return d, sotto.FailField("name", "Give the person a name.")
@@ -84,12 +85,34 @@ func value[T any](p *T) (v T) {
 	return v
 }
 
+// role is what the person of role now is to be; nil leaves it. Zendesk's word
+// for a team lead is agent, so agent alone, sent back by a program that knows
+// no more, leaves a team lead one.
+func (in userInput) role(now sotto.Role) *sotto.Role {
+	to := sotto.Role(value(in.Role))
+	if in.Role == nil {
+		to = now
+	}
+	isAgent := to == sotto.Agent || to == sotto.TeamLead
+	switch {
+	case in.TeamLead != nil && *in.TeamLead && (isAgent || in.Role == nil && to == sotto.EndUser):
+		to = sotto.TeamLead
+	case in.TeamLead != nil && isAgent:
+		to = sotto.Agent
+	case in.TeamLead == nil && to == sotto.Agent && now == sotto.TeamLead:
+		to = now
+	case in.Role == nil:
+		return nil
+	}
+	return &to
+}
+
 // change is what in changes on a person. An empty e-mail address or number is
 // as good as none: identities are taken away by their own operation.
-func (in userInput) change() person.Change {
+func (in userInput) change(now sotto.Role) person.Change {
 	c := person.Change{
 		Name: in.Name, Notes: in.Notes, Details: in.Details, Locale: in.locale(), Suspended: in.Suspended,
-		ExternalID: (*string)(in.ExternalID), Role: (*sotto.Role)(in.Role),
+		ExternalID: (*string)(in.ExternalID), Role: in.role(now),
 	}
 	if value(in.Email) != "" {
 		c.Email = in.Email
@@ -137,7 +160,11 @@ func (a *API) changeUser(w http.ResponseWriter, q *request, id sotto.PersonID, i
 	if id == q.actor.Person && value(in.Suspended) {
 		return sotto.Fail(sotto.Denied, "You cannot suspend yourself.")
 	}
-	if err := a.c.People.Update(q.Context(), q.actor, id, in.change()); err != nil {
+	p, err := a.person(q, id)
+	if err != nil {
+		return err
+	}
+	if err := a.c.People.Update(q.Context(), q.actor, id, in.change(p.Role)); err != nil {
 		return err
 	}
 	if value(in.Suspended) || value(in.Role) == string(sotto.EndUser) {

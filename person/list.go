@@ -14,7 +14,7 @@ type Filter struct {
 	Before  sotto.PersonID // the page ends in front of this id; 0 is no bound
 	Skip    int            // how many to leave out at the beginning
 	Limit   int            // at most 1000; 0 is 100
-	Role    sotto.Role     // "" is every role
+	Role    sotto.Role     // "" is every role; Agent has the team leads with them
 	Deleted bool           // the deleted ones instead of the living, erased ones included
 }
 

@@ -11,18 +11,18 @@ FROM person WHERE id = $1;
 SELECT id, key_id, role, name, notes, details, external_id, locale, created_at, updated_at,
        suspended_at, deleted_at, frozen_at, erased_at
 FROM person
-WHERE id > $1 AND id < $2 AND (deleted_at IS NOT NULL) = ($3 = 1) AND ($4 = '' OR role = $4)
+WHERE id > $1 AND id < $2 AND (deleted_at IS NOT NULL) = ($3 = 1) AND ($4 = '' OR role = $4 OR ($4 = 'agent' AND role = 'team-lead'))
 ORDER BY id LIMIT $5 OFFSET $6;
 
 -- name: ListBackwards
 SELECT id, key_id, role, name, notes, details, external_id, locale, created_at, updated_at,
        suspended_at, deleted_at, frozen_at, erased_at
 FROM person
-WHERE id > $1 AND id < $2 AND (deleted_at IS NOT NULL) = ($3 = 1) AND ($4 = '' OR role = $4)
+WHERE id > $1 AND id < $2 AND (deleted_at IS NOT NULL) = ($3 = 1) AND ($4 = '' OR role = $4 OR ($4 = 'agent' AND role = 'team-lead'))
 ORDER BY id DESC LIMIT $5 OFFSET $6;
 
 -- name: Count
-SELECT COUNT(*) FROM person WHERE (deleted_at IS NOT NULL) = ($1 = 1) AND ($2 = '' OR role = $2);
+SELECT COUNT(*) FROM person WHERE (deleted_at IS NOT NULL) = ($1 = 1) AND ($2 = '' OR role = $2 OR ($2 = 'agent' AND role = 'team-lead'));
 
 -- name: Update
 UPDATE person SET role = $2, name = $3, notes = $4, details = $5, external_id = $6, external_hash = $7,

@@ -91,7 +91,7 @@ SELECT 1 FROM person WHERE id = $1 AND frozen_at IS NOT NULL;
 SELECT 1 FROM person WHERE id = $1;
 
 -- name: PersonStaff
-SELECT 1 FROM person WHERE id = $1 AND role IN ('agent', 'admin') AND frozen_at IS NULL AND deleted_at IS NULL;
+SELECT 1 FROM person WHERE id = $1 AND role IN ('agent', 'team-lead', 'admin') AND frozen_at IS NULL AND deleted_at IS NULL;
 
 -- name: InsertComment
 INSERT INTO comment (id, ticket_id, author_id, public, kind, body, call_id, created_at)

@@ -17,6 +17,7 @@ import (
 type personCmd struct {
 	Add     personAddCmd     `cmd:"" help:"Add a person."`
 	Find    personFindCmd    `cmd:"" help:"Find people by number, e-mail address, external id or name."`
+	Role    personRoleCmd    `cmd:"" help:"Say what a person may do here."`
 	Show    personShowCmd    `cmd:"" help:"Say where a person's data is and why (GDPR 15)."`
 	Export  personExportCmd  `cmd:"" help:"Write everything about a person into one archive (GDPR 15, 20)."`
 	Correct personCorrectCmd `cmd:"" help:"Correct what is held about a person (GDPR 16)."`
@@ -26,7 +27,7 @@ type personCmd struct {
 
 type personAddCmd struct {
 	Name   string   `required:"" help:"The person's name."`
-	Role   string   `default:"end-user" enum:"end-user,agent,admin" help:"end-user, agent or admin."`
+	Role   string   `default:"end-user" enum:"end-user,agent,team-lead,admin" help:"end-user, agent, team-lead or admin."`
 	Phone  []string `help:"A telephone number; may be repeated."`
 	Email  []string `help:"An e-mail address; may be repeated."`
 	Locale string   `default:"en" enum:"en,fr" help:"The language to speak: en or fr."`
@@ -42,6 +43,20 @@ func (c *personAddCmd) DoDesk(ctx context.Context, d *desk.Desk, s streams) erro
 		fmt.Fprintln(s.out, id)
 	}
 	return err
+}
+
+type personRoleCmd struct {
+	ID   sotto.PersonID `arg:"" help:"The person's number."`
+	Role string         `arg:"" enum:"end-user,agent,team-lead,admin" help:"end-user, agent, team-lead or admin."`
+}
+
+// DoDesk changes the role. Whoever may not sign in any more is signed out.
+func (c *personRoleCmd) DoDesk(ctx context.Context, d *desk.Desk, _ streams) error {
+	role := sotto.Role(c.Role)
+	if err := d.People.Update(ctx, sotto.Operator(), c.ID, person.Change{Role: &role}); err != nil || role.Staff() {
+		return err
+	}
+	return d.Agents.SignOut(ctx, c.ID)
 }
 
 type personFindCmd struct {

@@ -108,16 +108,29 @@ func (j *journey) numberOf(ctx context.Context, id sotto.PersonID) (string, erro
 	return p.Phone(), err
 }
 
-// caseOf is the case of the call that was left for a promise; 0 for none.
+// caseOf is the case of the call that was left for a promise; 0 for none. It
+// waits for the end of that call, whose case is written with it: who was
+// promised a call a moment ago still hears the good-bye.
 func (j *journey) caseOf(ctx context.Context, id sotto.CallID) (sotto.TicketID, error) {
-	if id == 0 {
-		return 0, nil
+	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("flow: a call that was left for a promise does not end"))
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for id != 0 {
+		r, err := j.f.Calls.Get(ctx, id)
+		switch {
+		case isNone(err):
+			return 0, nil
+		case err != nil || !r.EndedAt.IsZero():
+			return r.Ticket, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
 	}
-	r, err := j.f.Calls.Get(ctx, id)
-	if isNone(err) {
-		return 0, nil
-	}
-	return r.Ticket, err
+	return 0, nil
 }
 
 // allow asks the gate. A promise that the gate does not let keep is given up,
@@ -127,16 +140,29 @@ func (j *journey) allow(ctx context.Context) (err error) {
 	o.grant, err = j.f.Gate.Authorize(ctx, dial.Attempt{By: o.By, Path: o.path(), Number: o.Number, Purpose: o.Purpose})
 	if why := dial.ReasonOf(err); err != nil && o.promise != nil && why != "" {
 		j.f.Log.Warn("flow: the gate does not let a promise to call back be kept", "line", int64(j.line.ID), "reason", string(why))
-		settle := o.promise.Kept
 		if why == dial.DeskCalls || why == dial.DeskMinutes || why == dial.DeskCost {
-			settle = o.promise.NotReached
+			err = o.promise.NotReached(ctx)
+		} else {
+			err = j.breakPromise(ctx, why)
 		}
-		if err := settle(ctx); err != nil {
-			return err
+		if err == nil {
+			err = errSettled
 		}
-		return errSettled
+		return err
 	}
 	return err
+}
+
+// breakPromise gives up a promise that the gate does not let keep, and says so
+// on the case of the call that was left.
+func (j *journey) breakPromise(ctx context.Context, why dial.Reason) error {
+	if id := j.out.Ticket; id != 0 {
+		says := ticket.CommentDraft{Body: j.f.words.Text(j.line.Locale, "ticket.callback.refused") + "\n" + j.f.words.Text(j.line.Locale, why.Words())}
+		if _, err := j.f.Tickets.Comment(ctx, sotto.Desk(), id, says); err != nil {
+			j.f.Log.Warn("flow: that a promise to call back is not kept could not be written", "ticket", int64(id), "err", err)
+		}
+	}
+	return j.out.promise.Kept(ctx)
 }
 
 // errSettled ends what was settled already, in good order.

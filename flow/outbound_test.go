@@ -2,7 +2,6 @@ package flow_test
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"sotto/leg/legtest"
 	"sotto/line"
 	"sotto/person"
-	"sotto/queue"
 	"sotto/ticket"
 )
 
@@ -370,53 +368,6 @@ func TestCallOutIsGivenToAGroupAndHeld(t *testing.T) {
 		t.Errorf("call: %+v", r)
 	}
 	p.Gone(t)
-}
-
-// TestPromiseToCallBackIsKept rings the agent whose turn it is and then who
-// waits; who does not answer is tried again later.
-func TestPromiseToCallBackIsKept(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, dbtest.SQLite(t))
-	ctx := context.Background()
-	d.queue.Handle(d.flow.CallBack)
-	busy := d.hire(t, func(context.Context) (leg.Leg, error) { return nil, &leg.EndError{Cause: leg.BusyHere} })
-	w := d.hire(t, nil)
-	called := d.reaches(t, now())
-	ask := func(number string) {
-		t.Helper()
-		_, err := d.queue.Request(ctx, admin, queue.DemandOf(d.line, 0), number)
-		check(t, err)
-	}
-	ask(camille)
-	a := w.answer(t)
-	a.Hum(agentHz)
-	p := at(called, t)
-	eventually(t, "both hear each other", func() bool { return p.Hears(agentHz) && a.Hears(callerHz) })
-	d.in(t, call.Connected)
-	p.HangUp(leg.HungUp)
-	d.flow.Wait()
-	if n := d.count(t, "SELECT COUNT(*) FROM callback"); n != 0 {
-		t.Errorf("%d promises are left", n)
-	}
-	check(t, d.agents.SetState(ctx, admin, busy.id, agent.Offline))
-	all, err := d.calls.List(ctx, call.Filter{})
-	check(t, err)
-	r := all[slices.IndexFunc(all, func(r call.Record) bool { return r.Reason == call.CallerHungUp })]
-	if r.Direction != call.Outbound || r.Agent != w.id || r.Ticket == 0 {
-		t.Errorf("call: %+v", r)
-	}
-	d.wantTicket(t, r, "Appel à "+camille, "a rappelé "+camille)
-
-	d.trunkIs(fails(leg.NoAnswer))
-	ask(camille)
-	eventually(t, "the attempt is counted", func() bool { return d.count(t, "SELECT COUNT(*) FROM callback WHERE attempts = 1") == 1 })
-	d.flow.Wait()
-	d.exec(t, "UPDATE callback SET expires_at = 1")
-	if n, err := d.queue.Expire(ctx); err != nil || n != 1 {
-		t.Errorf("Expire = %d, %v", n, err)
-	}
-	ask("+33899001234")
-	eventually(t, "what the gate refuses is given up", func() bool { return d.count(t, "SELECT COUNT(*) FROM callback") == 0 })
 }
 
 // TestAgentGivesACallUpByAnOrder hangs up while the agent's own telephone rings

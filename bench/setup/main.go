@@ -4,7 +4,8 @@
 // full ledger on the disk: each call is a row before it is answered, and a
 // reason and a ticket when it is over. Beside it, in the same run and under
 // the same telephones, a bare sipgo server that remembers nothing answers the
-// same calls: the floor.
+// same calls: the floor. So does Kamailio where it is installed, by transaction
+// and without a ledger too.
 //
 // Calls come at a fixed rate, whether or not earlier ones were answered; a
 // telephone that hears nothing repeats its INVITE after 500 ms (RFC 3261
@@ -18,6 +19,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -25,7 +28,7 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 type config struct {
-	rate     int
+	rates    []int
 	duration time.Duration
 	bare     bool
 	postgres string
@@ -35,12 +38,19 @@ func run(args []string, out, errOut io.Writer) int {
 	var c config
 	f := flag.NewFlagSet("setup", flag.ContinueOnError)
 	f.SetOutput(errOut)
-	f.IntVar(&c.rate, "rate", 500, "calls a second that are offered")
-	f.DurationVar(&c.duration, "duration", 20*time.Second, "how long each server is called")
+	rates := f.String("rate", "100,500", "calls a second that are offered, one run for each")
+	f.DurationVar(&c.duration, "duration", 10*time.Second, "how long each server is called at each rate")
 	f.StringVar(&c.postgres, "postgres", os.Getenv("SOTTO_TEST_POSTGRES"), "also measure on this PostgreSQL server")
 	f.BoolVar(&c.bare, "bare", false, "be the bare server (used by the benchmark itself)")
 	if err := f.Parse(args); err != nil {
 		return 2
+	}
+	for _, word := range strings.Split(*rates, ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 {
+			return report(errOut, fmt.Errorf("the rate %q is no number of calls a second", word))
+		}
+		c.rates = append(c.rates, n)
 	}
 	if c.bare {
 		return report(errOut, serveBare())
@@ -76,22 +86,26 @@ func (c config) compare(out io.Writer) error {
 	if c.postgres != "" {
 		servers = append(servers, server{"sotto, PostgreSQL", startDesk(c.postgres)})
 	}
+	if _, _, ok := findKamailio(); ok {
+		servers = append(servers, server{"kamailio", startKamailio})
+	} else {
+		fmt.Fprintln(out, "kamailio is not installed (Debian: apt-get install kamailio): it is left out")
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "server\toffered/s\tanswered/s\tp50 ms\tp99 ms\trepeats\tCPU s per 1000\tledger\t\n")
-	for _, s := range servers {
-		row, err := c.measure(s)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		fmt.Fprintln(w, row)
-		if err := w.Flush(); err != nil {
-			return err
+	for _, rate := range c.rates {
+		for _, s := range servers {
+			row, err := c.measure(s, rate)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			fmt.Fprintln(w, row)
 		}
 	}
-	return nil
+	return w.Flush()
 }
 
-func (c config) measure(s server) (row string, err error) {
+func (c config) measure(s server, rate int) (row string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.duration+time.Minute)
 	defer cancel()
 	r, err := s.start(ctx)
@@ -104,7 +118,7 @@ func (c config) measure(s server) (row string, err error) {
 		return "", err
 	}
 	defer g.close()
-	if err := g.run(ctx, c.rate, 2*time.Second); err != nil { // warm
+	if err := g.run(ctx, rate, 2*time.Second); err != nil { // warm
 		return "", err
 	}
 	warm := g.forget()
@@ -112,7 +126,7 @@ func (c config) measure(s server) (row string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := g.run(ctx, c.rate, c.duration); err != nil {
+	if err := g.run(ctx, rate, c.duration); err != nil {
 		return "", err
 	}
 	after, err := cpuOf(r.pid)
@@ -126,7 +140,7 @@ func (c config) measure(s server) (row string, err error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("%s\t%d\t%.0f\t%.1f\t%.1f\t%d\t%.2f\t%s\t", s.name, c.rate, float64(res.answered)/c.duration.Seconds(),
+	return fmt.Sprintf("%s\t%d\t%.0f\t%.1f\t%.1f\t%d\t%.2f\t%s\t", s.name, rate, float64(res.answered)/c.duration.Seconds(),
 		ms(res.quantile(0.5)), ms(res.quantile(0.99)), res.repeats, (after-before).Seconds()/float64(max(res.answered, 1))*1000, ledger), nil
 }
 

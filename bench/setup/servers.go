@@ -22,11 +22,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuOf is the processor time a process has used.
-func cpuOf(pid int) (time.Duration, error) {
-	var t unix.Timespec
-	err := unix.ClockGettime(int32(^pid<<3|2), &t)
-	return time.Duration(t.Nano()), err
+// cpuOf is the processor time that a process and those it has started have
+// used.
+func cpuOf(pid int) (sum time.Duration, err error) {
+	for _, p := range append(childrenOf(pid), pid) {
+		var t unix.Timespec
+		if err := unix.ClockGettime(int32(^p<<3|2), &t); err != nil {
+			return 0, err
+		}
+		sum += time.Duration(t.Nano())
+	}
+	return sum, nil
 }
 
 func freePort() (string, error) {

@@ -1,13 +1,16 @@
 package desk
 
 import (
+	"cmp"
 	"context"
+	"net/netip"
 	"sync"
 
 	"sotto"
 	"sotto/agent"
 	"sotto/leg"
 	"sotto/leg/sip"
+	"sotto/leg/sip/certificate"
 	"sotto/leg/webrtc"
 )
 
@@ -46,4 +49,45 @@ func (p presence) note(device sotto.DeviceID, here bool) {
 		delete(p.gone, device)
 		gone()
 	}
+}
+
+// checkPages finds what browsers could not work with.
+func (c Config) checkPages() error {
+	_, err := c.pagesAddr()
+	_, e2 := addrPort("webrtc_tcp", c.WebRTCTCP)
+	_, e3 := addrPort("turn", c.Turn)
+	if (c.TurnCert == "") != (c.TurnKey == "") {
+		return sotto.FailField("turn_certificate", "To relay over TLS, name the files of a certificate and its key.")
+	}
+	return cmp.Or(err, e2, e3)
+}
+
+// pages is where browsers send their audio, with the relay's certificate.
+func (c Config) pages() (w webrtc.Config, err error) {
+	if err := c.checkPages(); err != nil {
+		return w, err
+	}
+	w.Origins, w.Turn.Host = c.WebOrigins, c.TurnHost
+	w.Addr, _ = c.pagesAddr() // they were checked
+	w.TCP, _ = addrPort("webrtc_tcp", c.WebRTCTCP)
+	w.Turn.Addr, _ = addrPort("turn", c.Turn)
+	if c.TurnCert != "" {
+		own, err := certificate.Load(c.TurnCert, c.TurnKey)
+		if err != nil {
+			return w, err
+		}
+		w.Turn.TLS = own.Server()
+	}
+	return w, nil
+}
+
+// addrPort reads an address of a setting; "" is none.
+func addrPort(setting, value string) (a netip.AddrPort, err error) {
+	if value == "" {
+		return a, nil
+	}
+	if a, err = netip.ParseAddrPort(value); err != nil {
+		return a, sotto.FailField(setting, "The address in "+setting+" must be an IP address with a port, as 192.0.2.10:443.")
+	}
+	return a, nil
 }

@@ -40,6 +40,11 @@ type Config struct {
 	MediaPortMin   uint16      `yaml:"media_port_min"`
 	MediaPortMax   uint16      `yaml:"media_port_max"`
 	WebRTC         string      `yaml:"webrtc"`
+	WebRTCTCP      string      `yaml:"webrtc_tcp"` // "" takes no audio over TCP
+	Turn           string      `yaml:"turn"`       // "" is no relay
+	TurnHost       string      `yaml:"turn_host"`
+	TurnCert       string      `yaml:"turn_certificate"` // PEM
+	TurnKey        string      `yaml:"turn_key"`         // PEM
 	WebOrigins     []string    `yaml:"web_origins"`
 	Region         string      `yaml:"region"`
 	DatabaseFile   string      `yaml:"database_file"`
@@ -128,7 +133,7 @@ func (c Config) Check() error {
 	if _, err := c.level(); err != nil {
 		return err
 	}
-	if _, err := c.pagesAddr(); err != nil {
+	if err := c.checkPages(); err != nil {
 		return err
 	}
 	_, err := c.mediaAddr()

@@ -79,10 +79,6 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 			return sotto.FailField("media_advertise", "The address that others are told must be an IP address.")
 		}
 	}
-	pagesAddr, err := d.cfg.pagesAddr()
-	if err != nil {
-		return err
-	}
 	if s.media, err = media.Open(media.Config{
 		Addr: addr, Advertise: advertise, PortMin: d.cfg.MediaPortMin, PortMax: d.cfg.MediaPortMax, Log: d.log,
 	}); err != nil {
@@ -118,11 +114,13 @@ func (s *Server) openTelephone(ctx context.Context) (err error) {
 		return err
 	}
 	d.phone.Store(s.phone)
-	if s.pages, err = webrtc.Open(webrtc.Config{
-		Addr: pagesAddr, Advertise: advertise, Media: s.media, Origins: d.cfg.WebOrigins,
-		Present: newPresence(d.Agents).note, Clock: d.cfg.Clock, Log: d.log,
-		Accept: accept,
-	}); err != nil {
+	pages, err := d.cfg.pages()
+	if err != nil {
+		return err
+	}
+	pages.Advertise, pages.Media, pages.Clock, pages.Log = advertise, s.media, d.cfg.Clock, d.log
+	pages.Present, pages.Accept = newPresence(d.Agents).note, accept
+	if s.pages, err = webrtc.Open(pages); err != nil {
 		return err
 	}
 	d.Agents.AttachPages(s.pages)

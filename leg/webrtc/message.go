@@ -61,9 +61,11 @@ type Digits struct {
 type Call struct{}
 
 // Ready is the first message to a page. Call is the call under way, which the
-// page goes on with after a reload.
+// page goes on with after a reload. Relay is a way in for a browser that
+// reaches us over TCP alone.
 type Ready struct {
-	Call *Ongoing `json:"call,omitempty"`
+	Call  *Ongoing `json:"call,omitempty"`
+	Relay *Relay   `json:"relay,omitempty"`
 }
 
 // Ongoing is a call that a page finds when it opens.

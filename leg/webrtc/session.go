@@ -54,6 +54,7 @@ type session struct {
 	accepts *Leg  // accepted, and begins when the audio has a way
 	calls   bool  // a visitor's call begins then
 	over    bool
+	relay   *Relay // nil where there is none
 }
 
 // ServeHTTP opens a page's WebSocket: a GET from a page of our own origin
@@ -247,7 +248,8 @@ func (s *session) begin() bool {
 		return false
 	}
 	e.sessions[s] = struct{}{}
-	ready := Ready{}
+	s.relay = e.turn.admit()
+	ready := Ready{Relay: s.relay}
 	if s.pass.Line == "" {
 		d := e.deviceOf(s.pass.Device)
 		if d.session != nil {
@@ -272,6 +274,7 @@ func (s *session) end(why websocket.StatusCode) {
 	e := s.e
 	e.mu.Lock()
 	delete(e.sessions, s)
+	e.turn.dismiss(s.relay)
 	s.over = true
 	l := s.visitor
 	if d := e.devices[s.pass.Device]; s.pass.Line == "" && d != nil {

@@ -28,13 +28,17 @@ const (
 	// a month less a day.
 	certificateLife = 7 * 24 * time.Hour
 	readBuffer      = 4 << 20
+	// tcpProof is how soon a TCP connection must prove whose it is.
+	tcpProof = 5 * time.Second
 )
 
 // transport is what all peer connections share: the port, the certificate and
 // what may be spoken.
 type transport struct {
 	mux   *ice.UDPMuxDefault
+	tcp   ice.TCPMux // nil without
 	local netip.AddrPort
+	real  netip.AddrPort // local as the system has it, reachable from here
 	api   *pion.API
 
 	mu   sync.Mutex
@@ -43,7 +47,8 @@ type transport struct {
 }
 
 // openTransport binds the port.
-func openTransport(addr netip.AddrPort, advertise netip.Addr) (*transport, error) {
+func openTransport(cfg Config) (*transport, error) {
+	addr, advertise := cfg.Addr, cfg.Advertise
 	host := addr.Addr().Unmap()
 	switch {
 	case !host.IsValid():
@@ -65,21 +70,55 @@ func openTransport(addr netip.AddrPort, advertise netip.Addr) (*transport, error
 	for size := readBuffer; size >= 1<<16 && conn.SetReadBuffer(size) != nil; size /= 2 {
 	}
 	local := conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	here := netip.AddrPortFrom(local.Addr().Unmap(), local.Port())
+	if host.IsUnspecified() {
+		here = netip.AddrPortFrom(loopbackOf(host), local.Port())
+	}
 	if advertise.IsValid() {
 		local = netip.AddrPortFrom(advertise.Unmap(), local.Port())
 	}
-	quiet := &logging.DefaultLoggerFactory{DefaultLogLevel: logging.LogLevelDisabled} // it would log addresses
-	t := &transport{local: local}
+	quiet := quietly()
+	t := &transport{local: local, real: here}
 	t.mux = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: quiet.NewLogger("ice")})
-	if t.api, err = newAPI(t.mux, host, local.Addr(), quiet); err != nil {
+	if cfg.TCP.IsValid() {
+		if t.tcp, err = openTCP(cfg.TCP, cfg.MaxBrowsers, quiet); err != nil {
+			return nil, errors.Join(err, t.close())
+		}
+	}
+	if t.api, err = newAPI(t.mux, t.tcp, host, local.Addr(), quiet); err != nil {
 		return nil, errors.Join(err, t.close())
 	}
 	return t, nil
 }
 
+// quietly keeps pion silent: it would log addresses.
+func quietly() logging.LoggerFactory {
+	return &logging.DefaultLoggerFactory{DefaultLogLevel: logging.LogLevelDisabled}
+}
+
+// openTCP listens for browsers that reach us over TCP alone (RFC 6544). Who
+// does not prove at once to be the browser of a page is let go.
+func openTCP(addr netip.AddrPort, most int, quiet logging.LoggerFactory) (ice.TCPMux, error) {
+	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr))
+	if err != nil {
+		return nil, sotto.FailCause(sotto.Busy, "The TCP address for browsers is in use, or is not an address of this machine.", err)
+	}
+	return ice.NewTCPMuxDefault(ice.TCPMuxParams{
+		Listener: &bounded{Listener: l, free: make(chan struct{}, most)}, Logger: quiet.NewLogger("ice"), ReadBufferSize: 50,
+		WriteBufferSize: 64 << 10, FirstStunBindTimeout: tcpProof, AliveDurationForConnFromStun: tcpProof,
+	}), nil
+}
+
+func loopbackOf(host netip.Addr) netip.Addr {
+	if host.Is6() {
+		return netip.IPv6Loopback()
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+}
+
 // newAPI says what is spoken and how: G.711 and telephone events, nothing
-// rewritten on the way, and only over the one port.
-func newAPI(mux ice.UDPMux, host, advertise netip.Addr, quiet logging.LoggerFactory) (*pion.API, error) {
+// rewritten on the way, and only over the one port, or the two with TCP.
+func newAPI(mux ice.UDPMux, tcp ice.TCPMux, host, advertise netip.Addr, quiet logging.LoggerFactory) (*pion.API, error) {
 	s := pion.SettingEngine{LoggerFactory: quiet}
 	s.SetLite(true) // RFC 8445 2.5: our address is known, the browser does the looking
 	s.SetICEUDPMux(mux)
@@ -87,9 +126,14 @@ func newAPI(mux ice.UDPMux, host, advertise netip.Addr, quiet logging.LoggerFact
 	s.SetIncludeLoopbackCandidate(host.IsLoopback())
 	s.SetICETimeouts(iceDisconnected, iceFailed, 2*time.Second)
 	s.DisableActiveTCP(true)
-	s.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeUDP4})
+	over := []pion.NetworkType{pion.NetworkTypeUDP4, pion.NetworkTypeTCP4}
 	if host.Is6() {
-		s.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeUDP6})
+		over = []pion.NetworkType{pion.NetworkTypeUDP6, pion.NetworkTypeTCP6}
+	}
+	s.SetNetworkTypes(over[:1])
+	if tcp != nil {
+		s.SetICETCPMux(tcp)
+		s.SetNetworkTypes(over)
 	}
 	if advertise != host {
 		if err := s.SetICEAddressRewriteRules(pion.ICEAddressRewriteRule{
@@ -148,4 +192,9 @@ func (t *transport) certificate(now time.Time) (*pion.Certificate, error) {
 }
 
 // close gives the port back, after every peer connection was closed.
-func (t *transport) close() error { return t.mux.Close() }
+func (t *transport) close() error {
+	if t.tcp == nil {
+		return t.mux.Close()
+	}
+	return errors.Join(t.mux.Close(), t.tcp.Close())
+}

@@ -16,6 +16,7 @@ package webrtc
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -35,6 +36,11 @@ type Config struct {
 	// Advertise is the address browsers are told; the zero value means Addr's.
 	Advertise netip.Addr
 	Media     *media.Engine
+	// TCP is an address for the audio of browsers whose network lets no UDP
+	// through (RFC 6544); the zero value takes none.
+	TCP netip.AddrPort
+	// Turn leads such browsers in through what looks like a web page.
+	Turn Turn
 	// Origins are web origins beside the desk's own whose pages may open a
 	// WebSocket, as "https://www.example.com".
 	Origins []string
@@ -84,6 +90,7 @@ type Endpoint struct {
 	cfg  Config
 	log  *slog.Logger
 	wire *transport
+	turn *relay // nil without
 	work sync.WaitGroup
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -124,12 +131,18 @@ func Open(cfg Config) (_ *Endpoint, err error) {
 	if cfg.Present == nil {
 		cfg.Present = func(sotto.DeviceID, bool) {}
 	}
-	wire, err := openTransport(cfg.Addr, cfg.Advertise)
+	wire, err := openTransport(cfg)
 	if err != nil {
 		return nil, err
 	}
+	var way *relay
+	if cfg.Turn.Addr.IsValid() {
+		if way, err = openRelay(cfg.Turn, target{wire.local, wire.real}, cfg.MaxBrowsers, quietly()); err != nil {
+			return nil, errors.Join(err, wire.close())
+		}
+	}
 	e := &Endpoint{
-		cfg: cfg, log: cfg.Log, wire: wire,
+		cfg: cfg, log: cfg.Log, wire: wire, turn: way,
 		sessions: map[*session]struct{}{}, devices: map[sotto.DeviceID]*device{}, tickets: tickets{}, visits: visits{},
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())
@@ -165,7 +178,7 @@ func (e *Endpoint) Close() error {
 	}
 	e.stop()
 	e.work.Wait()
-	return e.wire.close()
+	return errors.Join(e.turn.close(), e.wire.close())
 }
 
 // Forget closes the page of a device that may sign in no more. A call under

@@ -2,7 +2,7 @@
 // messages (package leg/webrtc lists them). It uses no library and knows
 // nothing of the page. on has message(type, body), up(), closed(code).
 export class Wire {
-  #ws; #pc; #sender; #track = null; #on;
+  #ws; #pc; #sender; #track = null; #relays = []; #on;
   constructor(on) { this.#on = on; }
 
   // open comes in with a ticket of the API.
@@ -24,7 +24,7 @@ export class Wire {
   // connect makes a new peer connection.
   async connect() {
     this.#pc?.close();
-    const own = this.#pc = new RTCPeerConnection();
+    const own = this.#pc = new RTCPeerConnection({ iceServers: this.#relays });
     this.#sender = own.addTransceiver("audio", { direction: "sendrecv" }).sender;
     if (this.#track) await this.#sender.replaceTrack(this.#track);
     own.ontrack = (e) => { document.getElementById("ear").srcObject = new MediaStream([e.track]); };
@@ -61,6 +61,7 @@ export class Wire {
   }
 
   #heed(type, body) {
+    if (type === "ready" && body.relay) this.#relays = [{ urls: body.relay.url, username: body.relay.username, credential: body.relay.credential }];
     if (type === "answer") this.#pc?.setRemoteDescription({ type: "answer", sdp: body.sdp });
     else if (type === "problem" && body.code === "restart") this.connect();
     else this.#on.message(type, body);

@@ -2,8 +2,8 @@
 // certificate for those who connect to us, and checks the one of a carrier we
 // connect to, by its host name or by its fingerprint (RFC 5922).
 //
-// It reads files, opens no socket and logs nothing. Package leg/sip is its
-// only user.
+// It reads files, opens no socket and logs nothing. Packages leg/sip and desk
+// use it.
 package certificate
 
 import (

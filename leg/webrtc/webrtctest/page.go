@@ -69,6 +69,10 @@ type Config struct {
 	OnePort bool
 	// Answered is called with the desk's answer before the page heeds it.
 	Answered func(sdp string)
+	// Relayed sends everything over the TURN server that the desk names.
+	Relayed bool
+	// TCP sends everything over TCP, straight to the desk.
+	TCP bool
 	// NoAudio opens the WebSocket only.
 	NoAudio bool
 }
@@ -107,7 +111,7 @@ func Try(t testing.TB, c Config) (_ *Page, status int, err error) {
 	p.work.Go(p.read)
 	t.Cleanup(p.Close)
 	if !c.NoAudio {
-		p.connect(c.OnePort, c.Answered)
+		p.connect(c)
 	}
 	return p, status, nil
 }
@@ -115,18 +119,21 @@ func Try(t testing.TB, c Config) (_ *Page, status int, err error) {
 // Connect makes the audio's way on a page that was opened with NoAudio.
 func (p *Page) Connect() {
 	p.t.Helper()
-	p.connect(false, nil)
+	p.connect(Config{})
 }
 
 // connect makes the peer connection, offers it and waits until it has a way.
-func (p *Page) connect(onePort bool, answered func(string)) {
+func (p *Page) connect(c Config) {
 	p.t.Helper()
 	s := pion.SettingEngine{}
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() })
 	s.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeUDP4})
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	if onePort {
+	if c.TCP {
+		s.SetNetworkTypes([]pion.NetworkType{pion.NetworkTypeTCP4})
+	}
+	if c.OnePort {
 		conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
 		p.must(err)
 		p.wire = conn
@@ -145,7 +152,7 @@ func (p *Page) connect(onePort bool, answered func(string)) {
 	}
 	api := pion.NewAPI(pion.WithSettingEngine(s), pion.WithMediaEngine(m), pion.WithInterceptorRegistry(&interceptor.Registry{}))
 	var err error
-	p.pc, err = api.NewPeerConnection(pion.Configuration{})
+	p.pc, err = api.NewPeerConnection(p.servers(c.Relayed))
 	p.must(err)
 	p.mic, err = pion.NewTrackLocalStaticRTP(pion.RTPCodecCapability{MimeType: pion.MimeTypePCMU, ClockRate: 8000}, "mic", "mic")
 	p.must(err)
@@ -158,8 +165,24 @@ func (p *Page) connect(onePort bool, answered func(string)) {
 		}
 	})
 	p.work.Go(p.speak)
-	p.offer(nil, answered)
+	p.offer(nil, c.Answered)
 	p.Connected()
+}
+
+// servers is how the page reaches the desk.
+func (p *Page) servers(relayed bool) (c pion.Configuration) {
+	p.t.Helper()
+	if !relayed {
+		return c
+	}
+	var r webrtc.Ready
+	p.Wait("ready", &r)
+	if r.Relay == nil {
+		p.t.Fatal("the desk names no relay")
+	}
+	c.ICEServers = []pion.ICEServer{{URLs: []string{r.Relay.URL}, Username: r.Relay.Username, Credential: r.Relay.Credential}}
+	c.ICETransportPolicy = pion.ICETransportPolicyRelay
+	return c
 }
 
 // offer sends an offer and takes the answer.

@@ -49,6 +49,11 @@ func (aa *Agents) RemoveSkill(ctx context.Context, actor sotto.Actor, id sotto.S
 	})
 }
 
+// HasSkill reports whether there is such a skill, so that calls can ask for it.
+func (aa *Agents) HasSkill(tx *db.Tx, id sotto.SkillID) (bool, error) {
+	return tx.Has(aa.q["SkillByID"], int64(id))
+}
+
 func errNoSkill() error { return sotto.Fail(sotto.NotFound, "There is no such skill.") }
 
 // Skills returns every skill by name.

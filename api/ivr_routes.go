@@ -29,6 +29,7 @@ type (
 	}
 	ivrOptions struct {
 		GroupIDs []int64 `json:"group_ids,omitempty"`
+		SkillIDs []int64 `json:"skill_ids,omitempty"`
 		MenuID   int64   `json:"menu_id,omitempty"`
 		Number   string  `json:"phone_number,omitempty"`
 		Text     string  `json:"sms_text,omitempty"`
@@ -75,6 +76,9 @@ func writeOptions(o ways.Options) ivrOptions {
 	for _, g := range o.GroupIDs {
 		out.GroupIDs = append(out.GroupIDs, int64(g))
 	}
+	for _, k := range o.SkillIDs {
+		out.SkillIDs = append(out.SkillIDs, int64(k))
+	}
 	return out
 }
 
@@ -96,6 +100,7 @@ type (
 	}
 	optionsInput struct {
 		GroupIDs []number `json:"group_ids"`
+		SkillIDs []number `json:"skill_ids"`
 		MenuID   number   `json:"menu_id"`
 		Number   text     `json:"phone_number"`
 		Text     *string  `json:"sms_text"`
@@ -145,6 +150,9 @@ func (o optionsInput) read() ways.Options {
 	out := ways.Options{MenuID: int64(o.MenuID), Number: string(o.Number), AgentID: sotto.PersonID(o.AgentID), Locale: o.Locale}
 	for _, g := range o.GroupIDs {
 		out.GroupIDs = append(out.GroupIDs, sotto.GroupID(g))
+	}
+	for _, k := range o.SkillIDs {
+		out.SkillIDs = append(out.SkillIDs, sotto.SkillID(k))
 	}
 	return out
 }

@@ -51,6 +51,9 @@ type phoneNumber struct {
 	AnnounceWait     bool        `json:"average_wait_announcement"`
 	AnnouncePosition bool        `json:"position_announcement"`
 	Callback         bool        `json:"callback_from_queue"`
+	Turn             string      `json:"turn"`
+	SkillIDs         []int64     `json:"skill_ids"`
+	RelaxSeconds     int64       `json:"relax_skills_seconds"`
 	WrapUp           bool        `json:"wrap_up_enabled"`
 	WrapUpSeconds    *int64      `json:"wrap_up_seconds"`
 	CallerID         *string     `json:"caller_id"`
@@ -104,6 +107,7 @@ func (q *request) phoneNumber(l line.Line) phoneNumber {
 		Outbound: l.Outbound, IVRID: orNull(l.Menu), ScheduleID: orNull(l.Schedule), FailoverNumber: wordOrNull(l.Failover),
 		Brand: l.Brand, Voicemail: l.Voicemail, TextBack: l.TextBack, TextBackText: wordOrNull(l.TextBackWords), RingSeconds: int64(l.Ring.Seconds()), WaitSeconds: int64(l.Wait.Seconds()), MaxQueue: l.MaxQueue,
 		AnnounceWait: l.AnnounceWait, AnnouncePosition: l.AnnouncePosition, Callback: l.Callback,
+		Turn: underscored(l.Turn), SkillIDs: []int64{}, RelaxSeconds: int64(l.RelaxSkills.Seconds()),
 		WrapUp: l.WrapUp, WrapUpSeconds: orNull(int64(l.WrapUpLimit.Seconds())), CallerID: wordOrNull(l.CallerID), SecureMedia: l.SecureMedia,
 		Overflow: wordOrNull(l.Overflow), OverflowClosed: wordOrNull(l.OverflowClosed), Locale: l.Locale,
 		Deletion: deletionIn{orNull(int64(l.KeepCallDays)), orNull(int64(l.KeepVoicemailDays))}, TimeZone: l.Hours.Zone, Hours: []openHours{},
@@ -115,6 +119,9 @@ func (q *request) phoneNumber(l line.Line) phoneNumber {
 	out.greetings(l)
 	for _, g := range l.Groups {
 		out.GroupIDs = append(out.GroupIDs, int64(g))
+	}
+	for _, k := range l.Skills {
+		out.SkillIDs = append(out.SkillIDs, int64(k))
 	}
 	if len(l.Groups) > 0 {
 		out.DefaultGroupID = &out.GroupIDs[0]

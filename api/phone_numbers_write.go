@@ -37,6 +37,9 @@ type phoneNumberInput struct {
 	AnnounceWait     *bool          `json:"average_wait_announcement"`
 	AnnouncePosition *bool          `json:"position_announcement"`
 	Callback         *bool          `json:"callback_from_queue"`
+	Turn             *string        `json:"turn"`
+	SkillIDs         *[]number      `json:"skill_ids"`
+	RelaxSeconds     *int64         `json:"relax_skills_seconds"`
 	WrapUp           *bool          `json:"wrap_up_enabled"`
 	WrapUpSeconds    optionalNumber `json:"wrap_up_seconds"`
 	CallerID         optionalWord   `json:"caller_id"`
@@ -83,6 +86,15 @@ func (in phoneNumberInput) apply(s *line.Settings) error {
 	if in.Consent != nil {
 		s.Consent = line.Consent(strings.ReplaceAll(*in.Consent, "_", "-"))
 	}
+	if in.Turn != nil {
+		s.Turn = line.Turn(strings.ReplaceAll(*in.Turn, "_", "-"))
+	}
+	if in.SkillIDs != nil {
+		s.Skills = nil
+		for _, k := range *in.SkillIDs {
+			s.Skills = append(s.Skills, sotto.SkillID(k))
+		}
+	}
 	if in.LineType != nil {
 		s.Kind = line.Kind(strings.ReplaceAll(*in.LineType, "_", "-"))
 	}
@@ -95,7 +107,7 @@ func (in phoneNumberInput) apply(s *line.Settings) error {
 	} {
 		give(to, v)
 	}
-	for to, v := range map[*time.Duration]*int64{&s.Ring: in.RingSeconds, &s.Wait: in.WaitSeconds} {
+	for to, v := range map[*time.Duration]*int64{&s.Ring: in.RingSeconds, &s.Wait: in.WaitSeconds, &s.RelaxSkills: in.RelaxSeconds} {
 		if v != nil {
 			*to = bounded(*v)
 		}

@@ -167,6 +167,7 @@ func Tables() []Table {
 	all = append(all, people()...)
 	all = append(all, staff()...)
 	all = append(all, lines()...)
+	all = append(all, lineParts()...)
 	all = append(all, tickets()...)
 	all = append(all, calls()...)
 	all = append(all, texts()...)

@@ -194,6 +194,7 @@ func lines() []Table {
 				nobody("overflow_closed", "a number of a company's, as an answering service, out of hours"),
 				nobody("failover", "a number of a company's, for when the desk is down"),
 				nobody("text_back", "whether a caller nobody talked to gets a text"), nobody("text_back_words", "the company's own words of that text"),
+				nobody("turn", "whose turn it is: longest idle or round robin"), nobody("relax_seconds", "for how long skills are asked for; 0 is without end"),
 				nobody("created_at", "since when the line exists"), nobody("updated_at", "when it last changed"), nobody("deleted_at", "since when it takes no calls"),
 			},
 			Indexes: []string{"line_number"},
@@ -206,9 +207,19 @@ func lines() []Table {
 			},
 			Indexes: []string{"direct_line_person"},
 		},
+	}
+}
+
+// lineParts declares what a line has many of: groups, skills, sounds.
+func lineParts() []Table {
+	return []Table{
 		{
 			Name: "line_group", Owner: "line", What: "one row for each group a line rings, in order", Parent: "line_id→line",
 			Columns: []Column{nobody("line_id", "which line"), nobody("place", "0 is the primary group"), nobody("group_id", "which group")},
+		},
+		{
+			Name: "line_skill", Owner: "line", What: "one row for each skill a line asks of an agent", Parent: "line_id→line",
+			Columns: []Column{nobody("line_id", "which line"), nobody("skill_id", "which skill")},
 		},
 		{
 			Name: "greeting", Owner: "line", What: "one row for each sound file of an administrator", Edges: []Edge{{Name: "staff", Path: "greeting.uploaded_by", As: Staff, Fate: RowStays}},

@@ -185,7 +185,7 @@ func (d *Desk) openParts() (err error) {
 	d.Calls = call.New(call.Config{DB: d.DB, Ring: d.Ring, People: d.People, Log: d.log, Metrics: d.Metrics})
 	d.Agents = agent.New(d.DB, d.Ring, d.People, d.Audit)
 	d.Menus = route.New(route.Config{
-		DB: d.DB, Audit: d.Audit, Lines: d.Lines, HasGroup: d.Agents.HasGroup, HasAgent: d.Agents.HasAgent, HasGreeting: d.Lines.HasMenuSound,
+		DB: d.DB, Audit: d.Audit, Lines: d.Lines, HasGroup: d.Agents.HasGroup, HasAgent: d.Agents.HasAgent, HasSkill: d.Agents.HasSkill, HasGreeting: d.Lines.HasMenuSound,
 	})
 	d.Recordings = recording.New(recording.Config{
 		DB: d.DB, Ring: d.Ring, Blobs: d.Blobs, Audit: d.Audit, Log: d.log, Clock: d.cfg.Clock, Metrics: d.Metrics,

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sotto"
@@ -92,6 +93,8 @@ func (j *journey) wants(ctx context.Context, to route.Destination) queue.Demand 
 	if to.Chosen && len(to.Groups) > 0 {
 		d.Groups, d.Secondary = to.Groups, nil
 	}
+	d.Skills = slices.Concat(d.Skills, to.Skills)
+	d.Overflow = to.Overflow == route.External // when nobody is there at all
 	return d
 }
 

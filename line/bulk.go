@@ -96,6 +96,10 @@ func (s Settings) Words() []Word {
 	for i, g := range s.Groups {
 		groups[i] = id(int64(g))
 	}
+	skills := make([]string, len(s.Skills))
+	for i, k := range s.Skills {
+		skills[i] = id(int64(k))
+	}
 	return []Word{
 		{"number", s.Number}, {"name", s.Name}, {"line_type", string(s.Kind)}, {"brand", s.Brand}, {"locale", s.Locale},
 		{"voice_enabled", strconv.FormatBool(s.Voice)}, {"sms_enabled", strconv.FormatBool(s.SMS)},
@@ -103,6 +107,7 @@ func (s Settings) Words() []Word {
 		{"caller_id", s.CallerID}, {"consent", string(s.Consent)},
 		{"keep_call_days", id(int64(s.KeepCallDays))}, {"keep_voicemail_days", id(int64(s.KeepVoicemailDays))},
 		{"priority", strconv.FormatBool(s.Priority)}, {"group_ids", strings.Join(groups, " ")}, {"ivr_id", id(int64(s.Menu))},
+		{"turn", string(s.Turn)}, {"skill_ids", strings.Join(skills, " ")}, {"relax_skills_seconds", seconds(s.RelaxSkills)},
 		{"schedule_id", id(int64(s.Schedule))}, {"time_zone", s.Hours.Zone}, {"hours", s.Hours.String()},
 		{"ring_seconds", seconds(s.Ring)}, {"wait_seconds", seconds(s.Wait)}, {"max_queue_size", strconv.Itoa(s.MaxQueue)},
 		{"average_wait_announcement", strconv.FormatBool(s.AnnounceWait)}, {"position_announcement", strconv.FormatBool(s.AnnouncePosition)},

@@ -1,6 +1,7 @@
 package line
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -73,6 +74,8 @@ func (s *Settings) checkTimes() error {
 		return sotto.FailField("ring_seconds", "An agent is rung for 5 to 120 seconds.")
 	case !seconds(s.Wait, 0, maxWait):
 		return sotto.FailField("wait_seconds", "A caller waits for 0 to 3600 seconds.")
+	case !seconds(s.RelaxSkills, 0, maxWait):
+		return sotto.FailField("relax_skills_seconds", "Skills are asked for during 1 to 3600 seconds, or without end (0).")
 	case s.MaxQueue < 0 || s.MaxQueue > MaxQueueLimit:
 		return sotto.FailField("max_queue_size", "At most 0 to 1500 callers wait on a line.")
 	case s.WrapUpLimit != 0 && !seconds(s.WrapUpLimit, minWrapUp, maxWrapUp):
@@ -90,6 +93,17 @@ func (s *Settings) checkTimes() error {
 func (s *Settings) checkGroups() error {
 	if len(s.Groups) > maxGroups {
 		return sotto.FailField("group_ids", "A line rings at most 50 groups.")
+	}
+	if s.Turn == "" {
+		s.Turn = LongestIdle
+	}
+	slices.Sort(s.Skills)
+	s.Skills = slices.Compact(s.Skills)
+	switch {
+	case s.Turn != LongestIdle && s.Turn != RoundRobin:
+		return sotto.FailField("turn", "Agents take their turn by longest-idle or round-robin.")
+	case len(s.Skills) > maxSkills || len(s.Skills) > 0 && s.Skills[0] < 1:
+		return sotto.FailField("skill_ids", "Name at most 20 skills, by their numbers.")
 	}
 	seen := map[sotto.GroupID]bool{}
 	for _, g := range s.Groups {

@@ -2,7 +2,7 @@
 // what it says, how it asks about recording, and how long it keeps what it
 // recorded.
 //
-// It owns the tables line, line_group, schedule, schedule_span, holiday,
+// It owns the tables line, line_group, line_skill, schedule, schedule_span, holiday,
 // greeting and greeting_use and the blob class greeting. A line belongs to the desk; nothing in it is about a person but
 // who uploaded a sound. Package flow asks it who was called and what to play,
 // package route whether it is open, package retention how long to keep.
@@ -89,6 +89,9 @@ func (ll *Lines) Create(ctx context.Context, actor sotto.Actor, s Settings) (l L
 		if err := ll.putGroups(tx, l); err != nil {
 			return err
 		}
+		if err := ll.putSkills(tx, l); err != nil {
+			return err
+		}
 		return ll.audit.Add(tx, actor, audit.Entry{Action: audit.Create, Source: audit.Line, SourceID: int64(l.ID)})
 	})
 	return l, err
@@ -114,7 +117,7 @@ func (ll *Lines) update(tx *db.Tx, actor sotto.Actor, id sotto.LineID, edit func
 		return l, err
 	}
 	before := l.Settings
-	l.Groups, l.Hours.Spans, l.Hours.Holidays = slices.Clone(l.Groups), slices.Clone(l.Hours.Spans), slices.Clone(l.Hours.Holidays)
+	l.Groups, l.Skills, l.Hours.Spans, l.Hours.Holidays = slices.Clone(l.Groups), slices.Clone(l.Skills), slices.Clone(l.Hours.Spans), slices.Clone(l.Hours.Holidays)
 	if err := edit(&l.Settings); err != nil {
 		return l, err
 	}
@@ -132,6 +135,9 @@ func (ll *Lines) update(tx *db.Tx, actor sotto.Actor, id sotto.LineID, edit func
 		return l, err
 	}
 	if err := ll.putGroups(tx, l); err != nil {
+		return l, err
+	}
+	if err := ll.putSkills(tx, l); err != nil {
 		return l, err
 	}
 	return l, ll.audit.Add(tx, actor, audit.Entry{Action: audit.Update, Source: audit.Line, SourceID: int64(id)})

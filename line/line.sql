@@ -2,15 +2,15 @@
 INSERT INTO line (id, kind, number, name, brand, locale, voice, sms, secure_media, outbound, caller_id,
        consent, keep_call_days, keep_voicemail_days, priority, menu_id, schedule_id, time_zone,
        ring_seconds, wait_seconds, max_queue, announce_wait, announce_position, callback,
-       wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, text_back, text_back_words, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34);
+       wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, text_back, text_back_words, turn, relax_seconds, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36);
 
 -- name: Update
 UPDATE line SET kind = $2, number = $3, name = $4, brand = $5, locale = $6, voice = $7, sms = $8, secure_media = $9, outbound = $10,
        caller_id = $11, consent = $12, keep_call_days = $13, keep_voicemail_days = $14, priority = $15, menu_id = $16,
        schedule_id = $17, time_zone = $18, ring_seconds = $19, wait_seconds = $20, max_queue = $21, announce_wait = $22,
        announce_position = $23, callback = $24, wrap_up = $25, wrap_up_seconds = $26, voicemail = $27, overflow = $28,
-       overflow_closed = $29, failover = $30, text_back = $31, text_back_words = $32, updated_at = $33
+       overflow_closed = $29, failover = $30, text_back = $31, text_back_words = $32, turn = $33, relax_seconds = $34, updated_at = $35
 WHERE id = $1;
 
 -- name: Delete
@@ -23,28 +23,28 @@ UPDATE line SET deleted_at = NULL, updated_at = $2 WHERE id = $1;
 SELECT id, kind, number, name, brand, locale, voice, sms, secure_media, outbound, caller_id,
        consent, keep_call_days, keep_voicemail_days, priority, menu_id, schedule_id, time_zone,
        ring_seconds, wait_seconds, max_queue, announce_wait, announce_position, callback,
-       wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, text_back, text_back_words, created_at, updated_at, deleted_at
+       wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, text_back, text_back_words, turn, relax_seconds, created_at, updated_at, deleted_at
 FROM line WHERE id = $1;
 
 -- name: ByNumber
 SELECT id, kind, number, name, brand, locale, voice, sms, secure_media, outbound, caller_id,
        consent, keep_call_days, keep_voicemail_days, priority, menu_id, schedule_id, time_zone,
        ring_seconds, wait_seconds, max_queue, announce_wait, announce_position, callback,
-       wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, text_back, text_back_words, created_at, updated_at, deleted_at
+       wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, text_back, text_back_words, turn, relax_seconds, created_at, updated_at, deleted_at
 FROM line WHERE number = $1 AND deleted_at IS NULL;
 
 -- name: List
 SELECT id, kind, number, name, brand, locale, voice, sms, secure_media, outbound, caller_id,
        consent, keep_call_days, keep_voicemail_days, priority, menu_id, schedule_id, time_zone,
        ring_seconds, wait_seconds, max_queue, announce_wait, announce_position, callback,
-       wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, text_back, text_back_words, created_at, updated_at, deleted_at
+       wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, text_back, text_back_words, turn, relax_seconds, created_at, updated_at, deleted_at
 FROM line WHERE deleted_at IS NULL ORDER BY name, id;
 
 -- name: Deleted
 SELECT id, kind, number, name, brand, locale, voice, sms, secure_media, outbound, caller_id,
        consent, keep_call_days, keep_voicemail_days, priority, menu_id, schedule_id, time_zone,
        ring_seconds, wait_seconds, max_queue, announce_wait, announce_position, callback,
-       wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, text_back, text_back_words, created_at, updated_at, deleted_at
+       wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, text_back, text_back_words, turn, relax_seconds, created_at, updated_at, deleted_at
 FROM line WHERE deleted_at >= $1 ORDER BY deleted_at DESC, id;
 
 -- name: Taken
@@ -61,6 +61,18 @@ INSERT INTO line_group (line_id, place, group_id) VALUES ($1, $2, $3);
 
 -- name: DeleteGroups
 DELETE FROM line_group WHERE line_id = $1;
+
+-- name: Skills
+SELECT skill_id FROM line_skill WHERE line_id = $1 ORDER BY skill_id;
+
+-- name: InsertSkill
+INSERT INTO line_skill (line_id, skill_id) VALUES ($1, $2);
+
+-- name: DeleteSkills
+DELETE FROM line_skill WHERE line_id = $1;
+
+-- name: KnownSkill
+SELECT id FROM skill WHERE id = $1;
 
 -- name: InsertSchedule
 INSERT INTO schedule (id, name, time_zone, created_at, updated_at) VALUES ($1, $2, $3, $4, $5);

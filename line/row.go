@@ -1,6 +1,7 @@
 package line
 
 import (
+	"errors"
 	"time"
 
 	"sotto"
@@ -18,17 +19,17 @@ func (l Line) row() []any {
 		db.Bit(l.Priority), db.OrNull(l.Menu), db.OrNull(l.Schedule), l.Hours.Zone,
 		seconds(l.Ring), seconds(l.Wait), int64(l.MaxQueue), db.Bit(l.AnnounceWait), db.Bit(l.AnnouncePosition), db.Bit(l.Callback),
 		db.Bit(l.WrapUp), seconds(l.WrapUpLimit), db.Bit(l.Voicemail), l.Overflow, l.OverflowClosed, l.Failover,
-		db.Bit(l.TextBack), l.TextBackWords,
+		db.Bit(l.TextBack), l.TextBackWords, string(l.Turn), seconds(l.RelaxSkills),
 	}
 }
 
 func scan(s db.Scanner) (l Line, err error) {
-	var id, voice, sms, secure, outbound, priority, ring, wait, size, average, position, callback, wrap, limit, voicemail, back, created, updated int64
-	var kind, consent string
+	var id, voice, sms, secure, outbound, priority, ring, wait, size, average, position, callback, wrap, limit, voicemail, back, relax, created, updated int64
+	var kind, consent, turn string
 	var calls, messages, menu, schedule, deleted *int64
 	err = s.Scan(&id, &kind, &l.Number, &l.Name, &l.Brand, &l.Locale, &voice, &sms, &secure, &outbound, &l.CallerID,
 		&consent, &calls, &messages, &priority, &menu, &schedule, &l.Hours.Zone, &ring, &wait, &size, &average, &position, &callback,
-		&wrap, &limit, &voicemail, &l.Overflow, &l.OverflowClosed, &l.Failover, &back, &l.TextBackWords, &created, &updated, &deleted)
+		&wrap, &limit, &voicemail, &l.Overflow, &l.OverflowClosed, &l.Failover, &back, &l.TextBackWords, &turn, &relax, &created, &updated, &deleted)
 	l.ID, l.Kind, l.Consent = sotto.LineID(id), Kind(kind), Consent(consent)
 	l.Voice, l.SMS, l.SecureMedia, l.Outbound = voice == 1, sms == 1, secure == 1, outbound == 1
 	l.KeepCallDays, l.KeepVoicemailDays = int(db.Value(calls)), int(db.Value(messages))
@@ -36,7 +37,7 @@ func scan(s db.Scanner) (l Line, err error) {
 	l.Ring, l.Wait, l.MaxQueue = time.Duration(ring)*time.Second, time.Duration(wait)*time.Second, int(size)
 	l.AnnounceWait, l.AnnouncePosition, l.Callback = average == 1, position == 1, callback == 1
 	l.WrapUp, l.WrapUpLimit, l.Voicemail = wrap == 1, time.Duration(limit)*time.Second, voicemail == 1
-	l.TextBack = back == 1
+	l.TextBack, l.Turn, l.RelaxSkills = back == 1, Turn(turn), time.Duration(relax)*time.Second
 	l.CreatedAt, l.UpdatedAt, l.DeletedAt = db.Time(created), db.Time(updated), db.TimeOrZero(deleted)
 	return l, err
 }
@@ -45,6 +46,13 @@ func scan(s db.Scanner) (l Line, err error) {
 // the hours.
 func (ll *Lines) complete(tx *db.Tx, l *Line) (err error) {
 	l.Groups, err = db.All(tx, scanGroup, ll.q["Groups"], int64(l.ID))
+	if err != nil {
+		return err
+	}
+	l.Skills, err = db.All(tx, func(s db.Scanner) (sotto.SkillID, error) {
+		id, err := db.Int(s)
+		return sotto.SkillID(id), err
+	}, ll.q["Skills"], int64(l.ID))
 	if err != nil {
 		return err
 	}
@@ -59,6 +67,23 @@ func (ll *Lines) complete(tx *db.Tx, l *Line) (err error) {
 func scanGroup(s db.Scanner) (sotto.GroupID, error) {
 	id, err := db.Int(s)
 	return sotto.GroupID(id), err
+}
+
+// putSkills writes which skills the line asks for. A skill that is not there
+// (any more) is refused; one that goes, goes from the lines too.
+func (ll *Lines) putSkills(tx *db.Tx, l Line) error {
+	if _, err := tx.Exec(ll.q["DeleteSkills"], int64(l.ID)); err != nil {
+		return err
+	}
+	for _, k := range l.Skills {
+		if known, err := tx.Has(ll.q["KnownSkill"], int64(k)); err != nil || !known {
+			return errors.Join(err, sotto.FailField("skill_ids", "There is no such skill."))
+		}
+		if _, err := tx.Exec(ll.q["InsertSkill"], int64(l.ID), int64(k)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (ll *Lines) putGroups(tx *db.Tx, l Line) error {

@@ -28,6 +28,15 @@ const (
 	Digital Kind = "digital" // a web page; the caller ticks a box instead of pressing a key
 )
 
+// Turn is whose turn it is among the agents who may take a call.
+type Turn string
+
+// The turns.
+const (
+	LongestIdle Turn = "longest-idle" // whose last call is the longest ago
+	RoundRobin  Turn = "round-robin"  // whose last offer is the longest ago
+)
+
 // Settings are what an administrator sets on a line.
 type Settings struct {
 	Kind   Kind
@@ -57,6 +66,12 @@ type Settings struct {
 	// Groups are who is rung: the first is the primary group, the rest follow
 	// in order when nobody of it is free. None is every agent.
 	Groups []sotto.GroupID
+	// Turn is whose turn it is among the agents who may take a call.
+	Turn Turn
+	// Skills are all asked of an agent, until RelaxSkills is over: whole seconds,
+	// at most 60 min; 0 is never.
+	Skills      []sotto.SkillID
+	RelaxSkills time.Duration
 	// Menu is what the caller chooses from; 0 for none.
 	Menu sotto.MenuID
 	// Schedule is when the line is open; 0 is always. Hours are the same,
@@ -98,6 +113,7 @@ type Settings struct {
 const (
 	maxKeepDays   = 3650 // ten years
 	maxGroups     = 50
+	maxSkills     = 20
 	MaxQueueLimit = 1500 // the most callers a line can let wait
 	maxWait       = time.Hour
 	minRing       = 5 * time.Second
@@ -111,7 +127,7 @@ const (
 func Defaults() Settings {
 	return Settings{
 		Kind: Phone, Locale: "en", Voice: true, Outbound: true, Consent: Never, KeepCallDays: 180, KeepVoicemailDays: 180,
-		Hours: Hours{Zone: "UTC"}, Ring: 30 * time.Second, Wait: 5 * time.Minute, MaxQueue: MaxQueueLimit, Voicemail: true,
+		Hours: Hours{Zone: "UTC"}, Ring: 30 * time.Second, Wait: 5 * time.Minute, MaxQueue: MaxQueueLimit, Voicemail: true, Turn: LongestIdle,
 	}
 }
 

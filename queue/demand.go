@@ -65,12 +65,13 @@ const (
 )
 
 // DemandOf is what a call to a line asks for: the line's groups, its place, its
-// times. Whom the line rings alone (agent.Agents.Direct), what a menu chose and
-// skills are the caller's to add.
+// times. Whom the line rings alone (agent.Agents.Direct), and what a
+// menu chose, are the caller's to add.
 func DemandOf(l line.Line, call sotto.CallID) Demand {
 	return Demand{
 		Call: call, Line: l.ID, Groups: l.Groups, Priority: l.Priority, Ring: l.Ring, Wait: l.Wait,
 		Size: l.MaxQueue, NoWait: l.MaxQueue == 0,
+		Turn: Turn(l.Turn), Skills: l.Skills, RelaxAfter: l.RelaxSkills,
 	}
 }
 

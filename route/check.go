@@ -42,6 +42,7 @@ func (f Finding) Say(words *locales.Texts, locale string) string {
 type Known struct {
 	Groups    map[sotto.GroupID]bool
 	Agents    map[sotto.PersonID]bool
+	Skills    map[sotto.SkillID]bool
 	Greetings map[int64]bool
 }
 
@@ -176,6 +177,11 @@ func (c *checker) way(m Menu, r Route, w Way) {
 		for _, id := range o.GroupIDs {
 			if c.known.Groups != nil && !c.known.Groups[id] {
 				c.add(Error, "unknown-group", m, r, fmt.Sprint(id))
+			}
+		}
+		for _, id := range o.SkillIDs {
+			if c.known.Skills != nil && !c.known.Skills[id] {
+				c.add(Error, "unknown-skill", m, r, fmt.Sprint(id))
 			}
 		}
 	case ToAgent:

@@ -36,7 +36,7 @@ type Version struct {
 	PublishedAt time.Time
 }
 
-// Config is what menus are kept with. HasGroup, HasAgent and HasGreeting say
+// Config is what menus are kept with. HasGroup, HasAgent, HasSkill and HasGreeting say
 // whether an id of a plan is there; a nil one is not asked.
 type Config struct {
 	DB    *db.DB
@@ -45,6 +45,7 @@ type Config struct {
 
 	HasGroup    func(tx *db.Tx, id sotto.GroupID) (bool, error)
 	HasAgent    func(tx *db.Tx, id sotto.PersonID) (bool, error)
+	HasSkill    func(tx *db.Tx, id sotto.SkillID) (bool, error)
 	HasGreeting func(tx *db.Tx, id int64) (bool, error)
 }
 
@@ -300,6 +301,9 @@ func (mm *Menus) check(tx *db.Tx, p Plan) (found []Finding, err error) {
 	if known.Groups, err = ask(tx, mm.HasGroup, p.groups()); err != nil {
 		return nil, err
 	}
+	if known.Skills, err = ask(tx, mm.HasSkill, p.skills()); err != nil {
+		return nil, err
+	}
 	if known.Agents, err = ask(tx, mm.HasAgent, p.agents()); err != nil {
 		return nil, err
 	}
@@ -339,6 +343,11 @@ func (p Plan) eachWay(f func(Way)) {
 
 func (p Plan) groups() (all []sotto.GroupID) {
 	p.eachWay(func(w Way) { all = append(all, w.Options.GroupIDs...) })
+	return all
+}
+
+func (p Plan) skills() (all []sotto.SkillID) {
+	p.eachWay(func(w Way) { all = append(all, w.Options.SkillIDs...) })
 	return all
 }
 

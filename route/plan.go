@@ -62,6 +62,7 @@ type Way struct {
 // Options are what the actions need. Each reads its own, the rest is zero.
 type Options struct {
 	GroupIDs []sotto.GroupID `json:"group_ids,omitempty"` // ToGroup
+	SkillIDs []sotto.SkillID `json:"skill_ids,omitempty"` // ToGroup: asked of an agent beside those of the line
 	MenuID   int64           `json:"menu_id,omitempty"`   // ToMenu; ToLanguage: where to go on, 0 is here
 	Number   string          `json:"number,omitempty"`    // ToNumber, E.164
 	AgentID  sotto.PersonID  `json:"agent_id,omitempty"`  // ToAgent
@@ -276,6 +277,8 @@ func (w Way) bounds() error {
 		return sotto.FailField("action", "What a key does is group, menu, phone_number, voicemail, textback, agent, language or repeat.")
 	case len(o.GroupIDs) > maxGroups:
 		return sotto.FailField("group_ids", "A key leads to at most 20 groups.")
+	case len(o.SkillIDs) > maxGroups || slices.ContainsFunc(o.SkillIDs, func(id sotto.SkillID) bool { return id < 1 }):
+		return sotto.FailField("skill_ids", "Name at most 20 skills, by their numbers.")
 	case o.MenuID < 0 || o.AgentID < 0 || slices.ContainsFunc(o.GroupIDs, func(id sotto.GroupID) bool { return id < 1 }):
 		return sotto.FailField("options", "An id is a whole number.")
 	case !word(o.Number, 32) || !word(o.Locale, 16):

@@ -47,6 +47,8 @@ type Destination struct {
 	Chosen bool
 	// Groups are who is asked in place of the line's own; none is those.
 	Groups []sotto.GroupID
+	// Skills are asked of an agent beside those of the line.
+	Skills []sotto.SkillID
 	// Agent is the one agent who is asked; 0 is whoever of the groups is free.
 	Agent sotto.PersonID
 	// External is the number outside, E.164, for the kind External, and Beyond
@@ -90,7 +92,7 @@ func (d Destination) Through(r Route, l line.Line) Destination {
 	out.Overflow, out.Beyond = d.message()
 	switch r.Action {
 	case ToGroup:
-		out.Kind, out.Ring, out.Wait, out.Groups = Agents, l.Ring, l.Wait, r.Options.GroupIDs
+		out.Kind, out.Ring, out.Wait, out.Groups, out.Skills = Agents, l.Ring, l.Wait, r.Options.GroupIDs, r.Options.SkillIDs
 	case ToAgent:
 		out.Kind, out.Ring, out.Wait, out.Agent = Agents, l.Ring, l.Wait, r.Options.AgentID
 	case ToNumber:

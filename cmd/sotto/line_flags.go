@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,9 @@ type lineFlags struct {
 	Consent          *string  `help:"How it asks about recording: always, opt-in, opt-out or never."`
 	Priority         *bool    `negatable:"" help:"Put its callers before others."`
 	Groups           *string  `placeholder:"ID,ID" help:"Who is rung, the primary group first; '' is everybody."`
+	Turn             *string  `help:"Whose turn it is: longest-idle or round-robin."`
+	Skills           *string  `placeholder:"ID,ID" help:"What is asked of an agent; '' is nothing."`
+	RelaxSkills      *int     `placeholder:"SECONDS" help:"After how long skills do not count; 0 is never."`
 	Menu             *int64   `placeholder:"ID" help:"The menu a caller hears; 0 is none."`
 	Voicemail        *bool    `negatable:"" help:"Take messages when nobody answers."`
 	Overflow         *string  `placeholder:"NUMBER" help:"An external number for calls that nobody takes, with --no-voicemail."`
@@ -74,6 +78,9 @@ func (f lineFlags) apply(s *line.Settings) error {
 	if f.Consent != nil {
 		s.Consent = line.Consent(*f.Consent)
 	}
+	if f.Turn != nil {
+		s.Turn = line.Turn(*f.Turn)
+	}
 	if f.Kind != nil {
 		s.Kind = line.Kind(*f.Kind)
 	}
@@ -83,7 +90,7 @@ func (f lineFlags) apply(s *line.Settings) error {
 	if f.Schedule != nil {
 		s.Schedule = sotto.ScheduleID(*f.Schedule)
 	}
-	for to, from := range map[*time.Duration]*int{&s.Ring: f.Ring, &s.Wait: f.Wait, &s.WrapUpLimit: f.WrapUpLimit} {
+	for to, from := range map[*time.Duration]*int{&s.Ring: f.Ring, &s.Wait: f.Wait, &s.WrapUpLimit: f.WrapUpLimit, &s.RelaxSkills: f.RelaxSkills} {
 		if from != nil {
 			*to = time.Duration(*from) * time.Second
 		}
@@ -96,18 +103,26 @@ func (f lineFlags) apply(s *line.Settings) error {
 	return err
 }
 
-// applyGroups reads 7,3,5.
+// applyGroups reads groups and skills.
 func (f lineFlags) applyGroups(s *line.Settings) error {
-	if f.Groups == nil {
+	groups, skills := s.Groups, s.Skills
+	err := errors.Join(readNumbers(&groups, f.Groups, "groups"), readNumbers(&skills, f.Skills, "skills"))
+	s.Groups, s.Skills = groups, skills
+	return err
+}
+
+// readNumbers reads 7,3,5 if it was given.
+func readNumbers[ID ~int64](to *[]ID, in *string, field string) error {
+	if in == nil {
 		return nil
 	}
-	s.Groups = nil
-	for _, word := range strings.FieldsFunc(*f.Groups, func(r rune) bool { return r == ',' || r == ' ' }) {
+	*to = nil
+	for _, word := range strings.FieldsFunc(*in, func(r rune) bool { return r == ',' || r == ' ' }) {
 		id, err := strconv.ParseInt(word, 10, 64)
 		if err != nil {
-			return sotto.FailField("groups", "Write the groups as 7,3,5.")
+			return sotto.FailField(field, "Write the numbers as 7,3,5.")
 		}
-		s.Groups = append(s.Groups, sotto.GroupID(id))
+		*to = append(*to, ID(id))
 	}
 	return nil
 }

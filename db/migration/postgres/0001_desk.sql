@@ -262,6 +262,8 @@ CREATE TABLE line (
   failover TEXT NOT NULL,
   text_back BIGINT NOT NULL,
   text_back_words TEXT NOT NULL,
+  turn TEXT NOT NULL DEFAULT 'longest-idle',
+  relax_seconds BIGINT NOT NULL DEFAULT 0,
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
   deleted_at BIGINT
@@ -279,6 +281,12 @@ CREATE TABLE line_group (
   place BIGINT NOT NULL,
   group_id BIGINT NOT NULL,
   PRIMARY KEY (line_id, place)
+);
+
+CREATE TABLE line_skill (
+  line_id BIGINT NOT NULL REFERENCES line (id) ON DELETE CASCADE,
+  skill_id BIGINT NOT NULL REFERENCES skill (id) ON DELETE CASCADE,
+  PRIMARY KEY (line_id, skill_id)
 );
 
 CREATE TABLE greeting (

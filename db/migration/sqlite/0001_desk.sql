@@ -262,6 +262,8 @@ CREATE TABLE line (
   failover TEXT NOT NULL,
   text_back INTEGER NOT NULL,
   text_back_words TEXT NOT NULL,
+  turn TEXT NOT NULL DEFAULT 'longest-idle',
+  relax_seconds INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   deleted_at INTEGER
@@ -279,6 +281,12 @@ CREATE TABLE line_group (
   place INTEGER NOT NULL,
   group_id INTEGER NOT NULL,
   PRIMARY KEY (line_id, place)
+) STRICT;
+
+CREATE TABLE line_skill (
+  line_id INTEGER NOT NULL REFERENCES line (id) ON DELETE CASCADE,
+  skill_id INTEGER NOT NULL REFERENCES skill (id) ON DELETE CASCADE,
+  PRIMARY KEY (line_id, skill_id)
 ) STRICT;
 
 CREATE TABLE greeting (

@@ -76,6 +76,7 @@ func Recipients() []Recipient {
 	return []Recipient{
 		{Disclosure: RecipientNotice, To: "recipients named in the configuration", Fields: "person number, what happened, receipt number", Why: "recipients must be told of erasure and correction (GDPR 19)", Basis: LegalDut, Erase: "the notice is the erasure; it is repeated until confirmed"},
 		{Disclosure: Disclosure{"agent-telephone"}, To: "the telephone of the agent who is rung", Fields: "the caller's number and name, as the telephone's display shows them", Why: "the agent sees who calls", Basis: Contract, Erase: "the telephone's own call list is outside the desk: clear it there"},
+		{Disclosure: Disclosure{"text-carrier"}, To: "the carrier of the trunk a text goes out by", Fields: "the person's number, the line's, and the words of the text", Why: "the carrier brings it to the person", Basis: Contract, Erase: "the carrier keeps its own records: ask it"},
 	}
 }
 

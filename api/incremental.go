@@ -10,6 +10,7 @@ import (
 	"sotto/call"
 	"sotto/insight"
 	"sotto/recording"
+	ways "sotto/route"
 )
 
 // Calls and legs since a time, for programs that copy them. next_page is never
@@ -91,7 +92,7 @@ type (
 		ConferenceTime   int64    `json:"conference_time"`
 		MinutesBilled    int64    `json:"minutes_billed"`
 		Charge           *string  `json:"call_charge"`
-		CompletionStatus *string  `json:"completion_status"`
+		CompletionStatus string   `json:"completion_status"`
 		QualityIssues    []string `json:"quality_issues"`
 	}
 	incremental struct {
@@ -159,11 +160,15 @@ func recordOf(c insight.Call) callRecord {
 		ID: int64(c.ID), CreatedAt: stamp(c.StartedAt), UpdatedAt: stamp(c.EndedAt), AgentID: orNull(c.Agent), ConsultationTime: whole(c.Consult),
 		CompletionStatus: c.Completion(), CustomerID: orNull(c.Customer), RequestedVoicemail: c.WantedVoicemail, Direction: string(c.Direction),
 		Duration: whole(c.Duration()), ExceededWait: c.Exceeded, HoldTime: whole(c.Hold), MinutesBilled: minutes(c.Duration()), OutsideHours: !c.InHours,
-		NumberID: orNull(c.Line), Number: wordOrNull(c.LineNumber), TicketID: orNull(c.Ticket), Voicemail: c.Voicemail, WaitTime: whole(c.Waited),
+		NumberID: orNull(c.Line), Number: wordOrNull(c.LineNumber), TicketID: orNull(c.Ticket), Voicemail: c.Voicemail, WaitTime: whole(c.Waited), WrapUpTime: whole(c.WrapUp),
 		IVRTime: whole(c.InMenus), IVRHops: c.Hops, TalkTime: whole(c.Talk), IVRAction: wordOrNull(string(c.Chosen)),
 		DefaultGroup: c.Direction == call.Inbound && c.Chosen == "", Line: wordOrNull(c.LineName), LineID: orNull(c.Line), LineType: wordOrNull(underscored(c.LineKind)),
 		Overflowed: c.Overflowed, RecordingControls: c.Pauses, RecordingTime: whole(c.Recorded), NotRecordingTime: whole(c.Paused),
+		Callback: c.Callback != "", CallbackSource: wordOrNull(c.Callback), GroupID: orNull(c.Group),
 		Consent: wordOrNull(underscored(c.Consent)), Channel: "phone", QualityIssues: []string{},
+	}
+	if c.Chosen == ways.ToGroup {
+		out.IVRGroup = wordOrNull(c.GroupName)
 	}
 	if !c.ConnectedAt.IsZero() {
 		n := whole(c.ToAnswer())
@@ -173,7 +178,7 @@ func recordOf(c insight.Call) callRecord {
 		out.Channel = "web-widget"
 	}
 	out.ConsentAction, out.ConsentKey = decided(c)
-	for _, is := range c.Issues {
+	for _, is := range c.Issues() {
 		out.QualityIssues = append(out.QualityIssues, string(is))
 	}
 	return out
@@ -214,8 +219,8 @@ func (a *API) listLegsSince(w http.ResponseWriter, q *request) error {
 func legOf(l insight.Leg) legRecord {
 	out := legRecord{
 		ID: l.ID, CallID: int64(l.Call), Type: string(l.Kind), CreatedAt: stamp(l.StartedAt), UpdatedAt: stamp(l.CallEndedAt),
-		Duration: whole(l.Duration()), HoldTime: whole(l.Hold), TalkTime: whole(l.Talk), MinutesBilled: minutes(l.Duration()),
-		CompletionStatus: wordOrNull(l.Completion()), QualityIssues: []string{},
+		Duration: whole(l.Duration()), HoldTime: whole(l.Hold), TalkTime: whole(l.Talk), WrapUpTime: whole(l.WrapUp), MinutesBilled: minutes(l.Duration()),
+		CompletionStatus: string(l.Completion()), QualityIssues: []string{},
 	}
 	if l.Kind == call.CallerLeg {
 		out.Type, out.UserID = "customer", orNull(l.Customer)
@@ -234,7 +239,7 @@ func legOf(l insight.Leg) legRecord {
 		out.ConferenceTime = whole(l.Talk)
 	}
 	out.ConsultationTime = whole(l.Consult)
-	for _, is := range l.Issues() {
+	for _, is := range l.Issues {
 		out.QualityIssues = append(out.QualityIssues, string(is))
 	}
 	return out

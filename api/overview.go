@@ -102,7 +102,7 @@ func (a *API) showAccountOverview(w http.ResponseWriter, q *request) error {
 	return writeJSON(w, http.StatusOK, accountOverviewBody{accountOverview{
 		AverageCall: mean(o.Duration, o.Answered), AverageHold: mean(o.Hold, o.Held), AverageWait: mean(o.Wait, o.Queued),
 		AverageAnswer: mean(o.ToAnswer, o.Connected), AverageWrapUp: mean(t.WrapUp, t.WrapUps), MaxWaiting: o.MaxWaiting, MaxWait: whole(o.MaxWait),
-		TotalDuration: whole(o.Duration), TotalCalls: o.Calls, TotalAbandoned: o.Abandoned, TotalOutsideHours: o.OutsideHours,
+		TotalDuration: whole(o.Duration), TotalCallbacks: o.Callbacks, TotalEmbeddable: o.CallbacksAsked, TotalCalls: o.Calls, TotalAbandoned: o.Abandoned, TotalOutsideHours: o.OutsideHours,
 		TotalExceeded: o.Exceeded, TotalWanted: o.WantedVoicemail, TotalHold: whole(o.Hold), TotalInbound: o.Inbound, TotalOutbound: o.Outbound(),
 		TotalTextBacks: o.TextBacks, TotalVoicemails: o.Voicemails, TotalWrapUp: whole(t.WrapUp),
 	}})

@@ -54,8 +54,8 @@ func words(l Leg) string {
 	return strings.Join(all, ",")
 }
 
-// issuesOf reads what words wrote.
-func issuesOf(written string) (all []media.Issue) {
+// IssuesOf reads the issues of a leg as they are written in its row.
+func IssuesOf(written string) (all []media.Issue) {
 	for word := range strings.SplitSeq(written, ",") {
 		if word != "" {
 			all = append(all, media.Issue(word))

@@ -164,6 +164,6 @@ func scanLeg(s db.Scanner) (l Leg, err error) {
 		Kind: LegKind(kind), Part: Part(part), Person: sotto.PersonID(db.Value(who)), By: sotto.PersonID(db.Value(by)), StartedAt: db.Time(started),
 		AnsweredAt: db.TimeOrZero(answered), EndedAt: db.TimeOrZero(ended), Cause: leg.Cause(cause),
 		Quality: media.Quality{Received: uint64(packets), Lost: uint64(lost), Jitter: time.Duration(jitter) * time.Microsecond},
-		Talk:    millis(talk), Hold: millis(hold), Consult: millis(consult), Issues: issuesOf(issues), WrapUp: millis(wrapUp),
+		Talk:    millis(talk), Hold: millis(hold), Consult: millis(consult), Issues: IssuesOf(issues), WrapUp: millis(wrapUp),
 	}, err
 }

@@ -9,6 +9,7 @@ import (
 	"sotto"
 	"sotto/call"
 	"sotto/db"
+	"sotto/leg/media"
 	"sotto/route"
 )
 
@@ -45,8 +46,13 @@ type Call struct {
 	Chosen                         route.Action  // the last way taken in the menus; "" for none
 	WantedVoicemail                bool
 	Talk                           time.Duration // of all agents' legs
+	WrapUp                         time.Duration // after it, of all agents
 	Overflowed                     bool
-	Issues                         []Issue
+	Callback                       string        // who asked for it, a word of package queue; "" for nobody
+	Group                          sotto.GroupID // the last one the caller was given to; 0 for none
+	GroupName                      string
+
+	legs []call.Leg
 }
 
 // page is a stretch of time whose calls fit on one page.
@@ -137,23 +143,22 @@ func (c *Call) step(action string, stay time.Duration) {
 // leg adds a party's part.
 func (c *Call) leg(l Leg) {
 	if l.Kind == call.AgentLeg {
-		c.Talk += l.Talk
+		c.Talk, c.WrapUp = c.Talk+l.Talk, c.WrapUp+l.WrapUp
 	}
-	c.Overflowed = c.Overflowed || l.Part == call.Overflow
-	for _, is := range l.Issues() {
-		if !slices.Contains(c.Issues, is) && is.isOne() {
-			c.Issues = append(c.Issues, is)
-		}
-	}
+	c.legs = append(c.legs, l.Leg)
 }
 
+// Issues is what was wrong with the sound of the call.
+func (c Call) Issues() []media.Issue { return call.Issues(c.legs) }
+
 func scanCall(s db.Scanner) (c Call, err error) {
-	var inHours, voicemail, started, ended, hold, consult, paused, waited, exceeded int64
+	var inHours, voicemail, started, ended, hold, consult, paused, waited, exceeded, overflowed int64
 	var answered, connected *int64
 	err = s.Scan((*int64)(&c.ID), (*int64)(&c.Line), (*int64)(&c.Customer), (*int64)(&c.Agent), (*int64)(&c.Ticket), (*string)(&c.Direction),
 		&inHours, &c.Decided, &voicemail, &started, &answered, &connected, &ended, (*string)(&c.Reason), &hold, &consult,
-		&c.Pauses, &paused, &waited, &exceeded, &c.LineNumber, &c.LineName, &c.LineKind, &c.Consent)
-	c.InHours, c.Voicemail, c.Exceeded = inHours == 1, voicemail == 1, exceeded == 1
+		&c.Pauses, &paused, &waited, &exceeded, &c.LineNumber, &c.LineName, &c.LineKind, &c.Consent,
+		&overflowed, &c.Callback, (*int64)(&c.Group), &c.GroupName)
+	c.InHours, c.Voicemail, c.Exceeded, c.Overflowed = inHours == 1, voicemail == 1, exceeded == 1, overflowed == 1
 	c.StartedAt, c.EndedAt, c.AnsweredAt, c.ConnectedAt = db.Time(started), db.Time(ended), db.TimeOrZero(answered), db.TimeOrZero(connected)
 	c.Hold, c.Consult, c.Paused, c.Waited = millis(hold), millis(consult), millis(paused), millis(waited)
 	return c, err
@@ -165,8 +170,7 @@ func (c Call) Duration() time.Duration { return since(c.AnsweredAt, c.EndedAt) }
 // ToAnswer is how long the caller was on the line before an agent was.
 func (c Call) ToAnswer() time.Duration { return since(c.StartedAt, c.ConnectedAt) }
 
-// Completion is how the call ended, in the words of reports: a call that was
-// cut off after a message was begun is pending until there is a message.
+// Completion is how the call ended, in the words of reports.
 func (c Call) Completion() string { return c.Reason.Completion() }
 
 // since is from a to b; 0 where one of them never was.

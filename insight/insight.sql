@@ -9,7 +9,9 @@ SELECT COALESCE(line_id, 0), COUNT(*),
        CAST(SUM(hold_ms) AS BIGINT), CAST(SUM(CASE WHEN holds > 0 THEN 1 ELSE 0 END) AS BIGINT),
        CAST(SUM(wait_ms) AS BIGINT), CAST(SUM(CASE WHEN queued_at IS NOT NULL THEN 1 ELSE 0 END) AS BIGINT), MAX(wait_ms),
        CAST(SUM(CASE WHEN direction = 'inbound' AND connected_at IS NOT NULL THEN connected_at - started_at ELSE 0 END) AS BIGINT),
-       CAST(SUM(CASE WHEN direction = 'inbound' AND connected_at IS NOT NULL THEN 1 ELSE 0 END) AS BIGINT)
+       CAST(SUM(CASE WHEN direction = 'inbound' AND connected_at IS NOT NULL THEN 1 ELSE 0 END) AS BIGINT),
+       CAST(SUM(CASE WHEN direction = 'outbound' AND callback = 'queue' THEN 1 ELSE 0 END) AS BIGINT),
+       CAST(SUM(CASE WHEN direction = 'outbound' AND callback = 'api' THEN 1 ELSE 0 END) AS BIGINT)
 FROM call WHERE started_at >= $1 AND started_at < $2 AND line_id IS NOT NULL
 GROUP BY line_id;
 
@@ -43,8 +45,9 @@ SELECT ended_at FROM call WHERE ended_at >= $1 AND ended_at < $2 ORDER BY ended_
 -- name: Calls
 SELECT c.id, COALESCE(c.line_id, 0), COALESCE(c.person_id, 0), COALESCE(c.agent_id, 0), COALESCE(c.ticket_id, 0), c.direction, c.in_hours,
        c.consent, c.voicemail, c.started_at, c.answered_at, c.connected_at, c.ended_at, c.reason, c.hold_ms, c.consult_ms,
-       c.pauses, c.paused_ms, c.wait_ms, c.overdue, COALESCE(l.number, ''), COALESCE(l.name, ''), COALESCE(l.kind, ''), COALESCE(l.consent, '')
-FROM call c LEFT JOIN line l ON l.id = c.line_id
+       c.pauses, c.paused_ms, c.wait_ms, c.overdue, COALESCE(l.number, ''), COALESCE(l.name, ''), COALESCE(l.kind, ''), COALESCE(l.consent, ''),
+       c.overflowed, c.callback, COALESCE(c.group_id, 0), COALESCE(g.name, '')
+FROM call c LEFT JOIN line l ON l.id = c.line_id LEFT JOIN agent_group g ON g.id = c.group_id
 WHERE c.ended_at >= $1 AND c.ended_at < $2 ORDER BY c.ended_at, c.id;
 
 -- name: Steps
@@ -64,6 +67,6 @@ WHERE c.ended_at >= $1 AND c.ended_at < $2 AND r.kind = 'call' GROUP BY r.call_i
 
 -- name: Legs
 SELECT l.id, l.call_id, l.kind, l.part, COALESCE(l.person_id, 0), COALESCE(c.person_id, 0), COALESCE(l.by_id, 0), l.started_at, l.answered_at,
-       l.ended_at, c.ended_at, l.cause, l.packets, l.lost, l.jitter_us, l.talk_ms, l.hold_ms, l.consult_ms
+       l.ended_at, c.ended_at, l.cause, l.talk_ms, l.hold_ms, l.consult_ms, l.issues, l.wrap_up_ms
 FROM call_leg l JOIN call c ON c.id = l.call_id
 WHERE c.ended_at >= $1 AND c.ended_at < $2 ORDER BY c.ended_at, c.id, l.id;

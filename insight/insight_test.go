@@ -16,6 +16,7 @@ import (
 	"sotto/insight"
 	"sotto/keyring"
 	"sotto/leg"
+	"sotto/leg/media"
 	"sotto/line"
 	"sotto/person"
 	"sotto/route"
@@ -79,6 +80,7 @@ type row struct {
 	reason                                      call.Reason
 	legs                                        []legRow
 	steps                                       []route.Action
+	callback                                    string
 }
 
 type legRow struct {
@@ -87,8 +89,8 @@ type legRow struct {
 	agent, by                int // 1 or 2; 0 for nobody
 	started, answered, ended int64
 	cause                    leg.Cause
-	packets, lost, jitter    int64
-	talk                     int64
+	issues                   string
+	talk, wrapUp             int64
 }
 
 func at(seconds int64) any {
@@ -115,15 +117,15 @@ func (d *desk) write(r row) (id sotto.CallID) {
 			on = int64(d.lines[r.line])
 		}
 		_, err := tx.Exec(`INSERT INTO call (id, line_id, direction, state, in_hours, consent, voicemail, started_at, answered_at, connected_at, ended_at,
-			reason, holds, hold_ms, queued_at, wait_ms, overdue) VALUES ($1, $2, $3, 'ended', $4, '', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+			reason, holds, hold_ms, queued_at, wait_ms, overdue, callback) VALUES ($1, $2, $3, 'ended', $4, '', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 			int64(id), on, string(r.direction), db.Bit(!r.closed), db.Bit(r.voicemail), at(r.started), at(r.answered), at(r.connected), at(r.ended),
-			string(r.reason), r.holds, r.hold*1000, at(r.queued), r.wait*1000, db.Bit(r.overdue))
+			string(r.reason), r.holds, r.hold*1000, at(r.queued), r.wait*1000, db.Bit(r.overdue), r.callback)
 		for _, l := range r.legs {
 			if err == nil {
 				_, err = tx.Exec(`INSERT INTO call_leg (id, call_id, person_id, kind, started_at, answered_at, ended_at, cause, packets, lost, jitter_us,
-					part, by_id, talk_ms, hold_ms, consult_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0)`,
+					part, by_id, talk_ms, hold_ms, consult_ms, issues, wrap_up_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $11, 0, 0, $12, $13)`,
 					tx.NewID(), int64(id), d.who(l.agent), string(l.kind), at(l.started), at(l.answered), at(l.ended), string(l.cause),
-					l.packets, l.lost, l.jitter*1000, string(l.part), d.who(l.by), l.talk*1000)
+					string(l.part), d.who(l.by), l.talk*1000, l.issues, l.wrapUp*1000)
 			}
 		}
 		for i, s := range r.steps {
@@ -140,10 +142,10 @@ func (d *desk) write(r row) (id sotto.CallID) {
 // aDay is a day of few calls of every kind.
 func (d *desk) aDay() []sotto.CallID {
 	talk := []legRow{
-		{kind: call.AgentLeg, part: call.ByOffer, agent: 2, started: 112, answered: -1, ended: 118, cause: leg.Rejected},
-		{kind: call.AgentLeg, part: call.ByOffer, agent: 1, started: 118, answered: 120, ended: 180, packets: 100, lost: 10, talk: 50},
-		{kind: call.AgentLeg, part: call.Conference, agent: 2, by: 1, started: 150, answered: 152, ended: 180, packets: 100, jitter: 40, talk: 28},
-		{kind: call.CallerLeg, part: call.ByLine, started: 100, answered: 101, ended: 180, packets: 100},
+		{kind: call.AgentLeg, part: call.ByOffer, agent: 2, started: 112, answered: -1, ended: 118, cause: leg.Rejected, issues: "information_not_available"},
+		{kind: call.AgentLeg, part: call.ByOffer, agent: 1, started: 118, answered: 120, ended: 180, issues: "high_packet_loss", talk: 50, wrapUp: 7},
+		{kind: call.AgentLeg, part: call.Conference, agent: 2, by: 1, started: 150, answered: 152, ended: 180, issues: "high_jitter,high_packet_loss", talk: 28},
+		{kind: call.CallerLeg, part: call.ByLine, started: 100, answered: 101, ended: 180, issues: "none"},
 	}
 	return []sotto.CallID{
 		d.write(row{direction: call.Inbound, started: 100, answered: 101, queued: 110, wait: 10, connected: 120, ended: 180, holds: 2, hold: 10, reason: call.AgentHungUp,
@@ -153,7 +155,7 @@ func (d *desk) aDay() []sotto.CallID {
 			reason: call.VoicemailLeft, steps: []route.Action{route.ToVoicemail}}),
 		d.write(row{line: 1, direction: call.Inbound, closed: true, started: 300, answered: 301, queued: -1, connected: -1, ended: 310, reason: call.LineClosed,
 			steps: []route.Action{route.ToTextBack}}),
-		d.write(row{direction: call.Outbound, started: 400, answered: 405, queued: -1, connected: 410, ended: 435, reason: call.CallerHungUp}),
+		d.write(row{direction: call.Outbound, started: 400, answered: 405, queued: -1, connected: 410, ended: 435, reason: call.CallerHungUp, callback: "queue"}),
 		d.write(row{line: 2, direction: call.Inbound, started: 420, answered: -1, queued: -1, connected: -1, ended: 421, reason: call.UnknownNumber}),
 	}
 }
@@ -164,7 +166,7 @@ func TestOverviewOfADay(t *testing.T) {
 		got, err := d.in.Overview(context.Background(), morning, morning.Add(24*time.Hour))
 		check(t, err)
 		want := insight.Account{
-			Calls: 5, Inbound: 4, Abandoned: 1, OutsideHours: 1, Exceeded: 1, Voicemails: 1, WantedVoicemail: 1, TextBacks: 1,
+			Calls: 5, Inbound: 4, Abandoned: 1, OutsideHours: 1, Exceeded: 1, Voicemails: 1, WantedVoicemail: 1, TextBacks: 1, Callbacks: 1,
 			Answered: 5, Duration: (79 + 22 + 87 + 9 + 30) * time.Second, Held: 1, Hold: 10 * time.Second,
 			Queued: 3, Wait: 90 * time.Second, MaxWait: 60 * time.Second, MaxWaiting: 3, Connected: 1, ToAnswer: 20 * time.Second,
 		}
@@ -205,10 +207,10 @@ func TestCallsAndLegsAsReportsHaveThem(t *testing.T) {
 		}
 		c := all[1]
 		if c.ID != ids[0] || c.Completion() != "completed" || c.Duration() != 79*time.Second || c.ToAnswer() != 20*time.Second || c.Talk != 78*time.Second ||
-			c.Hops != 2 || c.InMenus != 10*time.Second || c.Chosen != route.ToGroup || c.LineNumber != "+33199000001" || c.Consent != "opt-in" {
+			c.Hops != 2 || c.InMenus != 10*time.Second || c.Chosen != route.ToGroup || c.LineNumber != "+33199000001" || c.WrapUp != 7*time.Second || c.Consent != "opt-in" {
 			t.Errorf("%+v", c)
 		}
-		if diff := cmp.Diff([]insight.Issue{insight.HighLoss, insight.HighJitter}, c.Issues); diff != "" {
+		if diff := cmp.Diff([]media.Issue{media.HighPacketLoss, media.HighJitter}, c.Issues()); diff != "" {
 			t.Errorf("issues (-want +got):\n%s", diff)
 		}
 		if all[0].Completion() != "abandoned_in_queue" || !all[2].WantedVoicemail || !all[2].Exceeded {
@@ -218,58 +220,10 @@ func TestCallsAndLegsAsReportsHaveThem(t *testing.T) {
 		check(t, err)
 		var ends []string
 		for _, l := range legs {
-			ends = append(ends, string(l.Kind)+" "+l.Completion())
+			ends = append(ends, string(l.Kind)+" "+string(l.Completion()))
 		}
 		if diff := cmp.Diff([]string{"agent agent_declined", "agent completed", "agent completed", "caller completed"}, ends); diff != "" {
 			t.Errorf("legs (-want +got):\n%s", diff)
 		}
 	})
-}
-
-func TestLegsEndInWordsOfTheList(t *testing.T) {
-	then := morning
-	for _, c := range []struct {
-		name string
-		leg  insight.Leg
-		want string
-	}{
-		{"the caller", insight.Leg{Kind: call.CallerLeg}, "completed"},
-		{"an agent who talked", insight.Leg{Kind: call.AgentLeg, AnsweredAt: then}, "completed"},
-		{"an agent who let it ring", insight.Leg{Kind: call.AgentLeg, Part: call.ByOffer, Cause: leg.NoAnswer}, "agent_missed"},
-		{"an agent who declined", insight.Leg{Kind: call.AgentLeg, Part: call.ByOffer, Cause: leg.Rejected}, "agent_declined"},
-		{"an agent who is busy", insight.Leg{Kind: call.AgentLeg, Part: call.ByOffer, Cause: leg.BusyHere}, "agent_declined"},
-		{"an agent who declined a transfer", insight.Leg{Kind: call.AgentLeg, Part: call.Transfer, Cause: leg.Rejected}, "agent_transfer_declined"},
-		{"an agent who missed a transfer", insight.Leg{Kind: call.AgentLeg, Part: call.Transfer, Cause: leg.NoAnswer}, "agent_missed"},
-		{"a number that was reached", insight.Leg{Kind: call.ExternalLeg, AnsweredAt: then}, "completed"},
-		{"a number that was not", insight.Leg{Kind: call.ExternalLeg, Cause: leg.NoAnswer}, ""},
-	} {
-		if got := c.leg.Completion(); got != c.want {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
-		}
-	}
-}
-
-func TestIssues(t *testing.T) {
-	answered := insight.Leg{AnsweredAt: morning, EndedAt: morning.Add(time.Minute), Packets: 3000}
-	with := func(edit func(*insight.Leg)) insight.Leg {
-		l := answered
-		edit(&l)
-		return l
-	}
-	for _, c := range []struct {
-		name string
-		leg  insight.Leg
-		want []insight.Issue
-	}{
-		{"well", answered, []insight.Issue{insight.NoIssue}},
-		{"not answered", insight.Leg{}, []insight.Issue{insight.Unknown}},
-		{"nothing came", with(func(l *insight.Leg) { l.Packets = 0 }), []insight.Issue{insight.Silence}},
-		{"nothing came in a moment", with(func(l *insight.Leg) { l.Packets, l.EndedAt = 0, morning.Add(time.Second) }), []insight.Issue{insight.NoIssue}},
-		{"a few lost", with(func(l *insight.Leg) { l.Lost = 100 }), []insight.Issue{insight.NoIssue}},
-		{"many lost, late", with(func(l *insight.Leg) { l.Lost, l.Jitter = 300, 31*time.Millisecond }), []insight.Issue{insight.HighJitter, insight.HighLoss}},
-	} {
-		if diff := cmp.Diff(c.want, c.leg.Issues()); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", c.name, diff)
-		}
-	}
 }

@@ -20,6 +20,8 @@ type Account struct {
 	Voicemails      int64
 	WantedVoicemail int64 // chose it in a menu
 	TextBacks       int64 // asked for a text in a menu
+	Callbacks       int64 // calls made because a caller left the queue for one
+	CallbacksAsked  int64 // calls made because a program or a page asked for one
 
 	Answered   int64 // picked up by the desk, and over
 	Duration   time.Duration
@@ -41,6 +43,7 @@ func (a *Account) plus(o Account) {
 	for to, n := range map[*int64]int64{
 		&a.Calls: o.Calls, &a.Inbound: o.Inbound, &a.Abandoned: o.Abandoned, &a.OutsideHours: o.OutsideHours, &a.Exceeded: o.Exceeded,
 		&a.Voicemails: o.Voicemails, &a.Answered: o.Answered, &a.Held: o.Held, &a.Queued: o.Queued, &a.Connected: o.Connected,
+		&a.Callbacks: o.Callbacks, &a.CallbacksAsked: o.CallbacksAsked,
 	} {
 		*to += n
 	}
@@ -120,7 +123,7 @@ func (in *Insight) overview(ctx context.Context, from, to time.Time, lines []sot
 func scanAccount(s db.Scanner) (line int64, a Account, err error) {
 	var duration, hold, wait, longest, answer int64
 	err = s.Scan(&line, &a.Calls, &a.Inbound, &a.Abandoned, &a.OutsideHours, &a.Exceeded, &a.Voicemails, &duration, &a.Answered,
-		&hold, &a.Held, &wait, &a.Queued, &longest, &answer, &a.Connected)
+		&hold, &a.Held, &wait, &a.Queued, &longest, &answer, &a.Connected, &a.Callbacks, &a.CallbacksAsked)
 	a.Duration, a.Hold, a.Wait, a.MaxWait, a.ToAnswer = millis(duration), millis(hold), millis(wait), millis(longest), millis(answer)
 	return line, a, err
 }

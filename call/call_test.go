@@ -58,9 +58,9 @@ func newDesk(t *testing.T, base *db.DB) desk {
 	d.calls = d.restart()
 	d.exec(t, `INSERT INTO line (id, kind, number, name, brand, locale, voice, sms, secure_media, outbound, caller_id, consent,
 			priority, time_zone, ring_seconds, wait_seconds, max_queue, announce_wait, announce_position, callback,
-			wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, created_at, updated_at)
+			wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, text_back, text_back_words, created_at, updated_at)
 		VALUES (16, 'phone', '+33199001234', 'Front desk', '', 'fr', 1, 0, 0, 0, '', 'never',
-			0, 'UTC', 30, 300, 0, 0, 0, 0, 0, 0, 1, '', '', '', 0, 0)`)
+			0, 'UTC', 30, 300, 0, 0, 0, 0, 0, 0, 1, '', '', '', 0, '', 0, 0)`)
 	return d
 }
 

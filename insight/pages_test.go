@@ -119,7 +119,7 @@ func TestSlowFiguresAreShownAgainAndNeverLong(t *testing.T) {
 	if n := figures(); n != 10 { // worked out at once: not kept
 		t.Errorf("%d calls", n)
 	}
-	d.many(30_000, 2)
+	d.many(12_000, 2)
 	was := figures()
 	d.many(10, 2)
 	if n := figures(); n < was || n > was+10 {

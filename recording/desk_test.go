@@ -100,10 +100,10 @@ func (d *desk) people() {
 		d.line = sotto.LineID(tx.NewID())
 		_, err := tx.Exec(`INSERT INTO line (id, kind, number, name, brand, locale, voice, sms, secure_media, outbound, caller_id, consent,
 			keep_call_days, keep_voicemail_days, priority, time_zone, ring_seconds, wait_seconds, max_queue, announce_wait,
-			announce_position, callback, wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover,
+			announce_position, callback, wrap_up, wrap_up_seconds, voicemail, overflow, overflow_closed, failover, text_back, text_back_words,
 			created_at, updated_at, deleted_at)
 			VALUES ($1, 'phone', '+3312', 'x', '', 'en', 1, 0, 0, 0, '', 'opt-in', 30, 10, 0, 'UTC', 20, 60, 0, 0,
-			0, 0, 0, 0, 1, '', '', '', 0, 0, NULL)`, int64(d.line))
+			0, 0, 0, 0, 1, '', '', '', 0, '', 0, 0, NULL)`, int64(d.line))
 		return err
 	})
 }

@@ -5,8 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"sotto"
 	"sotto/call"
+	"sotto/db"
 	"sotto/db/dbtest"
+	"sotto/dial"
+	"sotto/flow"
 	"sotto/leg"
 	"sotto/line"
 )
@@ -104,4 +108,65 @@ func TestNumberOutsideThatIsNotReachedLeavesNobodyInSilence(t *testing.T) {
 			d.wantTicket(t, r, "Appel manqué de "+camille)
 		})
 	}
+}
+
+// TestLongestTimeOfACallOutIsKept lets the day's minutes run out while both
+// talk, and while who was called waits on.
+func TestLongestTimeOfACallOutIsKept(t *testing.T) {
+	t.Parallel()
+	d, ctx := newDesk(t, dbtest.SQLite(t)), context.Background()
+	w := d.hire(t, nil)
+	called := d.reaches(t, now())
+	d.asks(t, w, flow.Outgoing{Number: camille})
+	at(called, t).HangUp(leg.HungUp)
+	w.answer(t).Gone(t)
+	d.flow.Wait()
+	check(t, d.gate.SetCaps(ctx, admin, map[string]int64{string(db.DialAgentMinutes): 1}))
+	d.exec(t, "UPDATE dial_attempt SET seconds = 58")
+	d.asks(t, w, flow.Outgoing{Number: camille})
+	p, a := at(called, t), w.answer(t)
+	d.in(t, call.Connected)
+	began := time.Now()
+	if got := p.Gone(t); got != leg.Released || time.Since(began) > 10*time.Second {
+		t.Errorf("who was called was let go for %q after %v", got, time.Since(began))
+	}
+	a.Gone(t)
+	d.flow.Wait()
+	if n := d.count(t, "SELECT COUNT(*) FROM call WHERE reason = 'time-limit'"); n != 1 {
+		t.Errorf("%d calls ended by the longest time", n)
+	}
+	if _, err := d.flow.Call(ctx, flow.Outgoing{By: sotto.Actor{Person: w.id, Role: sotto.Agent}, Number: camille}); dial.ReasonOf(err) != dial.AgentMinutes {
+		t.Errorf("a call when the minutes are used up: %v", err)
+	}
+}
+
+// TestLineShowsItsCallerID looks at what the other side is shown: the line's
+// own number, or the one that was set, on every way out.
+func TestLineShowsItsCallerID(t *testing.T) {
+	t.Parallel()
+	const shown = "+33199001299"
+	d := newDesk(t, dbtest.SQLite(t))
+	got := make(chan string, 8)
+	d.flow.DialOut = func(_ context.Context, _ dial.Grant, who leg.Caller, _ bool) (leg.Leg, error) {
+		got <- who.Number
+		return nil, &leg.EndError{Cause: leg.NoAnswer}
+	}
+	w := d.hire(t, nil)
+	want := func(number string) {
+		t.Helper()
+		d.flow.Wait()
+		if n := <-got; n != number {
+			t.Errorf("shown %q, want %q", n, number)
+		}
+	}
+	d.asks(t, w, flow.Outgoing{Number: camille})
+	want(front)
+	d.set(t, func(s *line.Settings) {
+		s.CallerID, s.Voicemail, s.Overflow, s.Wait = shown, false, "+33199009876", 0
+	})
+	d.asks(t, w, flow.Outgoing{Number: camille})
+	want(shown)
+	_, over := d.call(t, leg.Caller{Number: camille}, front)
+	done(t, over)
+	want(shown)
 }

@@ -100,6 +100,7 @@ func newWorld(t *testing.T, role sotto.Role) *world {
 	check(t, desk.Init(ctx, c))
 	w := &world{t: t, d: sottotest.Open(t, c), carrier: carrier, web: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}}
 	s := line.Defaults()
+	s.SMS = true
 	s.Number, s.Name, s.Voicemail = front, "Accueil", false
 	var err error
 	w.line, err = w.d.Lines.Create(ctx, admin, s)

@@ -8,6 +8,7 @@ import (
 	"sotto"
 	"sotto/agent"
 	"sotto/audit"
+	"sotto/call"
 	"sotto/flow"
 	"sotto/line"
 	"sotto/route"
@@ -21,6 +22,9 @@ func outward() []way {
 		{name: "a click on a ticket", path: "ticket", when: free, try: func(w *world, number string) outcome {
 			return click(w, number, w.call.Ticket())
 		}},
+		{name: "a click behind the door", path: "click", when: free, try: func(w *world, number string) outcome { return behind(w, number) }},
+		{name: "a text", path: "text", when: free, try: write},
+		{name: "a callback that a caller asks for by key", path: "callback", who: "desk rule", slow: true, try: byKey},
 		{name: "a callback that staff asks for", path: "callback", when: free, try: callback},
 		{name: "a menu that leads out", path: "menu", who: "desk rule", whole: true, try: menu},
 		{name: "the overflow of a line", path: "overflow", who: "desk rule", try: overflow},
@@ -60,9 +64,91 @@ func (w *world) alone() {
 	w.until("other calls are over", func() bool { return len(w.d.Calls.Live()) == 1 && w.s.Flow().Live() == 1 })
 }
 
-// click asks for a call. Who is not known at the door of the REST API is tried
-// behind it, as what the principal once was.
+// click asks for a call over REST.
 func click(w *world, number string, ticket sotto.TicketID) outcome {
+	w.t.Helper()
+	w.phone.say(answer{status: 200})
+	defer w.phone.say(answer{status: 486})
+	before := len(w.carrier.numbers())
+	status, _ := w.ask(w.who, "POST", "/sotto/calls", map[string]any{
+		"call": map[string]any{"phone_number_id": int64(w.line.ID), "ticket_id": int64(ticket), "number": number},
+	})
+	if status >= 400 {
+		return refused
+	}
+	w.giveUp(before)
+	return asked
+}
+
+// giveUp lets the principal hang up when the carrier has been asked.
+func (w *world) giveUp(before int) {
+	w.t.Helper()
+	mine := <-w.phone.incoming
+	w.until("the carrier was asked", func() bool { return len(w.carrier.numbers()) > before })
+	mine.bye()
+	w.alone()
+}
+
+// write sends a text over REST.
+func write(w *world, number string) outcome {
+	w.t.Helper()
+	decisions, granted := w.decisions(), w.granted()
+	status, _ := w.ask(w.who, "POST", "/sotto/texts", map[string]any{
+		"text": map[string]any{"phone_number_id": int64(w.line.ID), "to": number, "body": "Bonjour"},
+	})
+	if status >= 400 {
+		return refused
+	}
+	w.decided(decisions, granted)
+	return untold // the case says what became of it
+}
+
+// byKey lets a caller ask by key to be called back at the number the carrier
+// says it calls from, which may be any.
+func byKey(w *world, number string) outcome {
+	w.t.Helper()
+	ctx, admin := context.Background(), sotto.Operator()
+	const own = "+33199001242"
+	_, err := w.another(own, func(s *line.Settings) { s.Callback = true })
+	check(w.t, err, w.d.Agents.SetState(ctx, admin, w.owner.id, agent.Offline))
+	decisions, granted := w.decisions(), w.granted()
+	d, status := w.carrier.callAs(number, own)
+	if status != 200 {
+		return refused
+	}
+	var waits *call.Call
+	w.until("the caller waits", func() bool {
+		for _, c := range w.d.Calls.Live() {
+			if c.State() == call.Queued {
+				waits = c
+			}
+		}
+		return waits != nil
+	})
+	again := time.NewTicker(300 * time.Millisecond)
+	defer again.Stop()
+	for range 6 { // a key that comes in the first second is taken for one pressed before
+		d.send("INFO", "Signal=1\r\nDuration=160\r\n", "Content-Type: application/dtmf-relay")
+		<-again.C
+	}
+	d.bye()
+	w.alone()
+	r, err := w.d.Calls.Get(ctx, waits.ID)
+	check(w.t, err)
+	kept := r.Callback != ""
+	w.phone.say(answer{status: 200})
+	defer w.phone.say(answer{status: 486})
+	check(w.t, w.d.Agents.SetState(ctx, admin, w.owner.id, agent.Online))
+	if kept && w.decided(decisions, granted) == asked {
+		(<-w.phone.incoming).bye()
+		w.alone()
+	}
+	return untold
+}
+
+// behind asks for a call behind the door of the REST API, as what the principal
+// once was.
+func behind(w *world, number string) outcome {
 	w.t.Helper()
 	by := sotto.Actor{}
 	if w.who != nil {
@@ -71,16 +157,13 @@ func click(w *world, number string, ticket sotto.TicketID) outcome {
 	w.phone.say(answer{status: 200})
 	defer w.phone.say(answer{status: 486})
 	before := len(w.carrier.numbers())
-	if _, err := w.s.Flow().Call(context.Background(), flow.Outgoing{By: by, Number: number, Line: w.line.ID, Ticket: ticket}); err != nil {
+	if _, err := w.s.Flow().Call(context.Background(), flow.Outgoing{By: by, Number: number, Line: w.line.ID}); err != nil {
 		if k := sotto.KindOf(err); k == sotto.Internal || k == sotto.Conflict {
 			w.t.Errorf("%v", err)
 		}
 		return refused
 	}
-	mine := <-w.phone.incoming
-	w.until("the carrier was asked", func() bool { return len(w.carrier.numbers()) > before })
-	mine.bye()
-	w.alone()
+	w.giveUp(before)
 	return asked
 }
 

@@ -253,14 +253,17 @@ func (p *peer) write(text string, to net.Addr) {
 	}
 }
 
-// call begins a call to the desk and returns it when it was answered, or the
-// status it was refused with.
-func (p *peer) call(number string) (*dialog, int) {
+// call is callAs of somebody.
+func (p *peer) call(number string) (*dialog, int) { return p.callAs("+33199004321", number) }
+
+// callAs begins a call to the desk from a number and returns it when it was
+// answered, or the status it was refused with.
+func (p *peer) callAs(from, number string) (*dialog, int) {
 	p.mu.Lock()
 	p.n++
 	id := fmt.Sprintf("call-%d-%s", p.n, p.tag())
 	d := &dialog{
-		p: p, id: id, us: "<sip:+33199004321@carrier.example>;tag=" + p.tag(), them: "<sip:" + number + "@desk.example>",
+		p: p, id: id, us: "<sip:" + from + "@carrier.example>;tag=" + p.tag(), them: "<sip:" + number + "@desk.example>",
 		at: "sip:" + number + "@" + p.desk.String(), news: make(chan int, 16), over: make(chan struct{}),
 	}
 	p.calls[id] = d

@@ -223,6 +223,8 @@ func TestCallToOurAccountIsForTheNumberInTo(t *testing.T) {
 func FuzzReadersOfRequests(f *testing.F) {
 	f.Add("<sip:+33142000001@c.example>", "<sip:+33142000005@c.example>;reason=user-busy", "1 1 INVITE", plainText[len("Content-Type: "):], "Bonjour\r\n")
 	f.Add(`"A" <sip:anonymous@anonymous.invalid>;tag=1`, "<sip:1@x?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc>", "4294967295 0 INVITE", "text/plain;charset=\"utf-8\"", "\x00\u202e")
+	f.Add("", "", "", "application/dtmf-relay", "Signal=5\r\nDuration=160\r\n")
+	f.Add("", "", "", "application/dtmf", "Signal= 11 =\n12")
 	f.Add("<tel:+33-1-42>", "sip:%00@x", "", ";;;", "\xff")
 	trusted := &trunk{Trunk: Trunk{TrustIdentity: true, TrustDiversion: true, Numbers: NumbersNational, Country: "33"}}
 	e := &Endpoint{calls: map[string]*Call{}}
@@ -251,6 +253,9 @@ func FuzzReadersOfRequests(f *testing.F) {
 			plain("text", text)
 		}
 		acknowledges(rack, 1, 1)
+		if d, ok := relayDigit([]byte(body)); ok && !strings.ContainsRune("0123456789*#ABCD", rune(d)) {
+			t.Errorf("relayDigit(%q) = %q", body, rune(d))
+		}
 		call := &Call{e: e}
 		if n, with, status := call.referTo(req); status == 202 && with == nil {
 			if _, err := dialable(n); err != nil {

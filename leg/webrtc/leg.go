@@ -158,7 +158,7 @@ func (l *Leg) begin(p *peer) bool {
 	l.state, l.since = talking, time.Now()
 	l.carry(p)
 	close(l.taken)
-	l.e.work.Go(l.watch)
+	l.e.work.Go(func() { l.e.guard(l, l.watch) })
 	if l.session != nil {
 		l.session.send(Talking{Leg: l.id})
 	}

@@ -109,10 +109,14 @@ func (d *DB) liveColumns(ctx context.Context) ([]liveColumn, error) {
 func differColumns(dialect Dialect, live []liveColumn) []string {
 	var wrong []string
 	seen := map[string]bool{}
+	declared := map[string]catalogue.Table{}
+	for _, t := range catalogue.Tables() {
+		declared[t.Name] = t
+	}
 	for _, l := range live {
 		name := l.table + "." + l.name
 		seen[name] = true
-		t, ok := catalogue.FindTable(l.table)
+		t, ok := declared[l.table]
 		if !ok {
 			wrong = append(wrong, "table "+l.table+" is not declared")
 			continue
@@ -126,7 +130,7 @@ func differColumns(dialect Dialect, live []liveColumn) []string {
 			wrong = append(wrong, fmt.Sprintf("column %s is declared %s and stored as %s", name, c.Form, l.kind))
 		}
 	}
-	for _, t := range catalogue.Tables() {
+	for _, t := range declared {
 		for _, c := range t.Columns {
 			if name := t.Name + "." + c.Name; !seen[name] {
 				wrong = append(wrong, "column "+name+" is declared and missing")

@@ -34,8 +34,9 @@ import (
 	"sotto/person"
 )
 
-// patience is how long a script waits for what must happen.
-const patience = 20 * time.Second
+// patience is how long a script waits for what must happen. A busy machine may
+// take its time.
+const patience = 45 * time.Second
 
 // sounds are what a story's line says: each a tone of its own, short enough
 // not to hold up the story, so that what a caller was told can be heard.

@@ -284,6 +284,59 @@ func TestVisitorCallsItsLineAndNoOther(t *testing.T) {
 	ended(t, l, leg.PeerLost)
 }
 
+// TestVisitorComesBackAfterAChangeOfNetwork cuts the WebSocket and the audio of
+// a visitor's page in the middle of a call: with its word it goes on with the
+// same call, once, and nobody else does.
+func TestVisitorComesBackAfterAChangeOfNetwork(t *testing.T) {
+	legs := make(chan leg.Leg, 1)
+	d := open(t, func(c *webrtc.Config) {
+		c.Accept = func(ctx context.Context, l leg.Leg) { legs <- l; <-ctx.Done() }
+		c.Timers.Visitor = 5 * time.Second
+	})
+	pass := webrtc.Pass{Line: "boutique", From: netip.MustParseAddr("192.0.2.7")}
+	page := webrtctest.Open(t, webrtctest.Config{URL: d.web.URL, Ticket: d.ticket(pass), NoAudio: true})
+	var ready webrtc.Ready
+	page.Wait("ready", &ready)
+	if _, status, err := webrtctest.Try(t, webrtctest.Config{URL: d.web.URL, Return: ready.Return}); err == nil || status != http.StatusUnauthorized {
+		t.Errorf("a page without a call may be taken over: %d", status)
+	}
+	page.Close()
+
+	page = webrtctest.Open(t, webrtctest.Config{URL: d.web.URL, Ticket: d.ticket(pass), NoAudio: true})
+	page.Wait("ready", &ready)
+	page.Connect()
+	page.Hum(700)
+	page.Say("call", webrtc.Call{})
+	l := <-legs
+	if err := l.Answer(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	phone, port := d.phone(440)
+	media.Bridge(port, l.Media())
+	eventually(t, "both hear each other", func() bool { return page.Hears(440) && phone.Hears(700) })
+	page.Vanish()
+	if _, status, err := webrtctest.Try(t, webrtctest.Config{URL: d.web.URL, Return: "guessed"}); err == nil || status != http.StatusUnauthorized {
+		t.Errorf("a guessed word takes over a call: %d", status)
+	}
+	back := webrtctest.Open(t, webrtctest.Config{URL: d.web.URL, Return: ready.Return, NoAudio: true})
+	var again webrtc.Ready
+	if back.Wait("ready", &again); again.Call == nil || !again.Call.Talking {
+		t.Fatalf("it comes back to %+v", again)
+	}
+	back.Connect()
+	back.Hum(900)
+	eventually(t, "both hear each other again", func() bool { return back.Hears(440) && phone.Hears(900) })
+	if _, status, err := webrtctest.Try(t, webrtctest.Config{URL: d.web.URL, Return: ready.Return}); err == nil || status != http.StatusUnauthorized {
+		t.Errorf("the word is good twice: %d", status)
+	}
+	back.Vanish()
+	l.Hangup(leg.Released)
+	ended(t, l, leg.Released)
+	if _, status, err := webrtctest.Try(t, webrtctest.Config{URL: d.web.URL, Return: again.Return}); err == nil || status != http.StatusUnauthorized {
+		t.Errorf("a call that is over goes on: %d", status)
+	}
+}
+
 func TestVisitorsAreFew(t *testing.T) {
 	var ahead atomic.Int64
 	d := open(t, func(c *webrtc.Config) {

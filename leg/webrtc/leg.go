@@ -224,6 +224,7 @@ func (l *Leg) end(cause leg.Cause) {
 			s.visitor = nil
 		}
 	}
+	l.e.forgetBack(l)
 	l.e.mu.Unlock()
 	close(l.ended)
 	l.cancel() // after ended, so that whoever waits for both learns the cause

@@ -62,10 +62,13 @@ type Call struct{}
 
 // Ready is the first message to a page. Call is the call under way, which the
 // page goes on with after a reload. Relay is a way in for a browser that
-// reaches us over TCP alone.
+// reaches us over TCP alone. Return is what a visitor's page that loses its
+// WebSocket opens the next one with, once, as the subprotocol return.WORD: it
+// goes on with its call.
 type Ready struct {
-	Call  *Ongoing `json:"call,omitempty"`
-	Relay *Relay   `json:"relay,omitempty"`
+	Call   *Ongoing `json:"call,omitempty"`
+	Relay  *Relay   `json:"relay,omitempty"`
+	Return string   `json:"return,omitempty"`
 }
 
 // Ongoing is a call that a page finds when it opens.

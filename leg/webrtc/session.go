@@ -2,6 +2,7 @@ package webrtc
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"time"
@@ -27,6 +28,8 @@ const (
 	// ticketWord begins the subprotocol that carries the ticket: a browser can
 	// set no header on a WebSocket, and a ticket in the address would be logged.
 	ticketWord = "ticket."
+	// returnWord begins the one of a page that comes back (Ready.Return).
+	returnWord = "return."
 	// A page may send this many messages; dialling by hand is the fastest.
 	messagesPerSecond = 10
 	messageBurst      = 40
@@ -54,7 +57,8 @@ type session struct {
 	accepts *Leg  // accepted, and begins when the audio has a way
 	calls   bool  // a visitor's call begins then
 	over    bool
-	relay   *Relay // nil where there is none
+	relay   *Relay            // nil where there is none
+	back    [sha256.Size]byte // what a visitor comes back with
 }
 
 // ServeHTTP opens a page's WebSocket: a GET from a page of our own origin
@@ -66,8 +70,8 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.mu.Lock()
-	pass, ok := e.redeem(ticketOf(r))
-	full := e.closed || len(e.sessions) >= e.cfg.MaxBrowsers || pass.Line != "" && !e.enter(pass)
+	pass, old, ok := e.pass(r)
+	full := e.closed || old == nil && len(e.sessions) >= e.cfg.MaxBrowsers || pass.Line != "" && !e.enter(pass, old != nil)
 	if ok && !full {
 		e.work.Add(1) // before Close can wait
 	}
@@ -93,12 +97,13 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e: e, pass: pass, ws: ws, out: make(chan []byte, outbox), leave: make(chan websocket.StatusCode, 1),
 		limits: rate.NewLimiter(messagesPerSecond, messageBurst), offers: rate.NewLimiter(rate.Every(offerEvery), offerBurst),
 	}
-	s.run()
+	s.run(old)
 }
 
-// enter counts a visitor's page. e.mu is held.
-func (e *Endpoint) enter(p Pass) bool {
-	if e.cfg.Accept == nil || e.visitors >= e.cfg.MaxVisitors || !e.visits.enter(p.From, e.cfg.Clock()) {
+// enter counts a visitor's page. One that comes back has its place, which the
+// page before may not have given up yet. e.mu is held.
+func (e *Endpoint) enter(p Pass, again bool) bool {
+	if e.cfg.Accept == nil || !again && e.visitors >= e.cfg.MaxVisitors || !e.visits.enter(p.From, e.cfg.Clock(), again) {
 		return false
 	}
 	e.visitors++
@@ -117,10 +122,10 @@ func (e *Endpoint) exit(p Pass) {
 }
 
 // run reads the page's messages until it is gone.
-func (s *session) run() {
+func (s *session) run(old *session) {
 	ctx, cancel := context.WithCancel(context.Background()) // Close lets write say good-bye first
 	defer cancel()
-	if !s.begin() {
+	if !s.begin(old) {
 		return
 	}
 	written := make(chan struct{})
@@ -239,8 +244,9 @@ func (s *session) leaveWith(why websocket.StatusCode) {
 }
 
 // begin makes this page the one of its device; an older one is told to stop.
-// It reports false when the endpoint is closed.
-func (s *session) begin() bool {
+// old is the page of a visitor that this one comes back for, or nil. It
+// reports false when the endpoint is closed.
+func (s *session) begin(old *session) bool {
 	e := s.e
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -249,7 +255,10 @@ func (s *session) begin() bool {
 	}
 	e.sessions[s] = struct{}{}
 	s.relay = e.turn.admit()
-	ready := Ready{Relay: s.relay}
+	ready := Ready{Relay: s.relay, Return: s.mayReturn()}
+	if old != nil {
+		ready.Call = s.follows(old)
+	}
 	if s.pass.Line == "" {
 		d := e.deviceOf(s.pass.Device)
 		if d.session != nil {
@@ -299,6 +308,9 @@ func (s *session) end(why websocket.StatusCode) {
 	}
 	e.prune(s.pass.Device)
 	visitor := s.visitor
+	if visitor == nil {
+		delete(e.backs, s.back)
+	}
 	e.mu.Unlock()
 	leaves := why == websocket.StatusNormalClosure || why == websocket.StatusGoingAway
 	if visitor != nil && (leaves || visitor.waits()) {
@@ -458,6 +470,9 @@ func (s *session) changed(p *peer, _ pion.PeerConnectionState) {
 	if up && s.calls {
 		s.calls = false
 		s.begins()
+	}
+	if l := s.visitor; up && l != nil {
+		l.resume(p) // it comes back
 	}
 	if s.pass.Line != "" || d == nil || d.session != s {
 		return

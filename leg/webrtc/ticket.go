@@ -113,10 +113,11 @@ func (v visits) allow(a netip.Addr, now time.Time) bool {
 	return at != nil && at.open < visitorLines && at.asked.AllowN(now, 1)
 }
 
-// enter counts a page that opens; false when there are enough.
-func (v visits) enter(a netip.Addr, now time.Time) bool {
+// enter counts a page that opens; false when there are enough. One that comes
+// back is not refused.
+func (v visits) enter(a netip.Addr, now time.Time, again bool) bool {
 	at := v.at(a, now)
-	if at == nil || at.open >= visitorLines {
+	if at == nil || !again && at.open >= visitorLines {
 		return false
 	}
 	at.open++

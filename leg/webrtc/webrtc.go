@@ -16,6 +16,7 @@ package webrtc
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -102,7 +103,8 @@ type Endpoint struct {
 	devices  map[sotto.DeviceID]*device
 	tickets  tickets
 	visits   visits
-	visitors int // visitors' pages that are open or about to be
+	backs    map[[sha256.Size]byte]*session // visitors' pages by the word they come back with
+	visitors int                            // visitors' pages that are open or about to be
 }
 
 // device is one agent's browser, whatever page it shows now.
@@ -144,6 +146,7 @@ func Open(cfg Config) (_ *Endpoint, err error) {
 	e := &Endpoint{
 		cfg: cfg, log: cfg.Log, wire: wire, turn: way,
 		sessions: map[*session]struct{}{}, devices: map[sotto.DeviceID]*device{}, tickets: tickets{}, visits: visits{},
+		backs: map[[sha256.Size]byte]*session{},
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	return e, nil

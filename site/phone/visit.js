@@ -1,10 +1,10 @@
 // The page of a web line: a visitor calls it, speaks, and hangs up. It keeps
 // nothing in the browser.
-import { Wire, texts, microphone } from "./wire.js";
+import { Wire, texts, microphone, later } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
 const words = texts();
-let mic, leg, muted, consent, state, reason, began, ticking, release;
+let mic, leg, muted, consent, state, reason, began, ticking, release, pass, back, lost;
 const open = !$("call").hidden;
 
 const show = (state) => { $("state").textContent = words[state]; document.body.dataset.state = state; };
@@ -33,7 +33,7 @@ async function call() {
     mic = await microphone();
     show("connecting");
     if (!await alone()) { fail("another"); return; }
-    wire.open(await ticket());
+    wire.open(pass = await ticket());
   } catch (e) {
     fail({ NotAllowedError: "refused", SecurityError: "refused", NotFoundError: "nomic", 404: "none", 409: "changed", 429: "full", 503: "full" }[e.status ?? e.name] ?? "trouble");
   }
@@ -64,7 +64,7 @@ function fail(why) {
   mic?.stop();
   release?.();
   clearInterval(ticking);
-  mic = leg = muted = consent = state = reason = began = release = undefined;
+  mic = leg = muted = consent = state = reason = began = release = pass = back = lost = undefined;
   $("call").disabled = false;
   $("call").textContent = $("call").dataset.again;
   talks(false);
@@ -86,7 +86,14 @@ const shown = { menu: "menu", queued: "waiting", greeting: "waiting", consent: "
 const over = { "no-agent": "noone", "line-closed": "closed", failed: "trouble", crashed: "trouble", "caller-lost": "lost" };
 
 const heed = {
-  ready() { wire.speak(mic); wire.connect().catch(() => fail("trouble")); },
+  ready(m) {
+    if (began && !m.call) { fail("lost"); return; } // it ended while the page was away
+    back = m.return;
+    lost = undefined;
+    if (began) { muted = m.call.muted; mic.enabled = !muted; }
+    wire.speak(mic);
+    wire.connect().catch(() => fail("trouble"));
+  },
   talking(m) { leg = m.leg; start(); },
   progress(m) {
     leg = m.leg;
@@ -103,9 +110,22 @@ const heed = {
 
 const wire = new Wire({
   message(type, body) { heed[type]?.(body); },
-  up() { if (!began) wire.say("call", {}); },
-  closed() { fail(began ? "lost" : "trouble"); },
+  up() {
+    if (!began) wire.say("call", {});
+    else { show(muted ? "muted" : state ?? "waiting"); talks(true); }
+  },
+  closed() { if (began) comeBack(); else fail("trouble"); },
 });
+
+// comeBack goes on with the call after the connection was cut, as by a change
+// of network; the desk waits 8 seconds.
+async function comeBack() {
+  lost ??= Date.now();
+  if (!back || Date.now() - lost > 8000) { fail("lost"); return; }
+  show("returning");
+  await later(250);
+  if (began) wire.open(pass, back);
+}
 
 const press = (digits) => { if (leg) wire.say("digits", { leg, digits }); };
 const hangup = () => { if (leg) wire.say("hangup", { leg }); else fail("ended"); };

@@ -5,11 +5,12 @@ export class Wire {
   #ws; #pc; #sender; #track = null; #relays = []; #on;
   constructor(on) { this.#on = on; }
 
-  // open comes in with a ticket of the API.
-  open(t) {
+  // open comes in with a ticket of the API, or comes back with the word that
+  // ready brought.
+  open(t, back) {
     const at = new URL(t.path, location.href);
     at.protocol = at.protocol.replace("http", "ws");
-    const ws = this.#ws = new WebSocket(at, [t.protocol, "ticket." + t.ticket]);
+    const ws = this.#ws = new WebSocket(at, [t.protocol, back ? "return." + back : "ticket." + t.ticket]);
     ws.onmessage = (e) => { if (ws === this.#ws) { const m = JSON.parse(e.data); this.#heed(m.type, m.body); } };
     ws.onclose = (e) => { if (ws === this.#ws) this.#on.closed(e.code); };
   }

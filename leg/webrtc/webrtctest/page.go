@@ -65,6 +65,9 @@ type Message struct {
 type Config struct {
 	URL    string // of the WebSocket: "http://127.0.0.1:1234/phone/socket"
 	Ticket string
+	// Return is the word of a visitor's page that comes back; then there is no
+	// ticket.
+	Return string
 	// OnePort sends everything from the port that Wire returns.
 	OnePort bool
 	// Answered is called with the desk's answer before the page heeds it.
@@ -95,8 +98,12 @@ func Try(t testing.TB, c Config) (_ *Page, status int, err error) {
 	origin, _, _ := strings.Cut(strings.TrimPrefix(c.URL, "http://"), "/")
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
+	word := "ticket." + c.Ticket
+	if c.Return != "" {
+		word = "return." + c.Return
+	}
 	ws, resp, err := websocket.Dial(ctx, c.URL, &websocket.DialOptions{
-		Subprotocols: []string{"sotto.phone.v1", "ticket." + c.Ticket},
+		Subprotocols: []string{"sotto.phone.v1", word},
 		HTTPHeader:   http.Header{"Origin": {"http://" + origin}},
 		HTTPClient:   &http.Client{Transport: transport},
 	})

@@ -75,7 +75,7 @@ func loudestKey(w []int16) (key byte, power float64) {
 // soft, in both laws, with packets of several lengths.
 func TestNoKeyCanBeDecodedFromAStoredTrack(t *testing.T) {
 	for _, law := range []media.Law{media.Mulaw, media.Alaw} {
-		for _, packet := range []int{80, 160, 240, 480} {
+		for _, packet := range []int{40, 80, 160, 240, 480} {
 			t.Run(fmt.Sprintf("law %d, packets of %d", law, packet), func(t *testing.T) {
 				t.Parallel()
 				d := sqlite(t, recording.Config{})

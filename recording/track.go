@@ -139,13 +139,13 @@ func (t *track) place(at int64, f media.Frame) {
 }
 
 // keyMargin is how much of a tone, in samples, may lie in the audio before the
-// two blocks that media.Tones finds it in, and behind them.
-const keyMargin = 160
+// packet that media.Tones finds it in, and behind it.
+const keyMargin = 240
 
 // keyless is where the keys that a party pressed were, with a margin at both
 // ends. It is silent there. track.mu guards it.
 type keyless struct {
-	pair     int   // what media.Tones remembers
+	ear      media.ToneEar
 	from, to int64 // places on the track
 }
 
@@ -155,9 +155,7 @@ type keyless struct {
 func (t *track) hush(at int64, f media.Frame) bool {
 	end := at + int64(len(f.Payload))
 	k := &t.pressed
-	found, pair := t.rs.tones.In(f.Payload, f.Law, k.pair)
-	k.pair = pair
-	if found || f.Key {
+	if t.rs.tones.In(f.Payload, f.Law, &k.ear) || f.Key {
 		if at-keyMargin > k.to {
 			k.from = at - keyMargin
 		}

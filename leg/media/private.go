@@ -18,7 +18,7 @@ func (p *Port) SetKeysPrivate(on bool) {
 
 // guard keeps the tones of keys out of one party's audio. Port.mu guards it.
 type guard struct {
-	pair    int       // the pair in the last block; 0 is none
+	ear     ToneEar
 	held    [480]byte // the last packet's audio
 	size    int
 	law     Law
@@ -30,9 +30,7 @@ type guard struct {
 // it, the one before it or this one has a tone. key says that a key is being
 // pressed by telephone events.
 func (g *guard) pass(payload []byte, law Law, t *Tones, key bool) {
-	var tone bool
-	tone, g.pair = t.In(payload, law, g.pair)
-	tone = tone || key
+	tone := t.In(payload, law, &g.ear) || key
 	silent := g.tones[0] || g.tones[1] || tone || g.size != len(payload) || g.law != law || len(payload) > len(g.held)
 	g.tones = [2]bool{g.tones[1], tone}
 	last := g.scratch[:copy(g.scratch[:], g.held[:g.size])]

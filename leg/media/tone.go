@@ -32,17 +32,41 @@ func NewTones() *Tones {
 	return t
 }
 
-// In reports whether the pair of a key sounds in two blocks of 10 ms on end.
-// pair is what In returned for the party's packet before, 0 at first: the last
-// block of that one counts too.
-func (t *Tones) In(payload []byte, law Law, pair int) (found bool, last int) {
-	l := t.linear.decode(law)
-	for ; len(payload) >= toneBlock; payload = payload[toneBlock:] {
-		now := t.block(payload[:toneBlock], l)
-		found = found || now != 0 && now == pair
-		pair = now
+// ToneEar is what Tones remembers of one party. The zero value is a party that
+// has said nothing.
+type ToneEar struct {
+	pair int // in the last block; 0 is none
+	law  Law
+	part [toneBlock]byte // of a block whose end has not come
+	n    int
+}
+
+// In reports whether the pair of a key sounds in two blocks of 10 ms on end,
+// the last of which ends in this packet. Blocks go over from packet to packet:
+// the first may begin 239 samples before it.
+func (t *Tones) In(payload []byte, law Law, ear *ToneEar) (found bool) {
+	if ear.law != law {
+		*ear = ToneEar{law: law}
 	}
-	return found, pair
+	l := t.linear.decode(law)
+	for len(payload) > 0 {
+		block := payload[:min(len(payload), toneBlock)]
+		if ear.n > 0 || len(block) < toneBlock {
+			block = block[:copy(ear.part[ear.n:], block)]
+			ear.n += len(block)
+		}
+		payload = payload[len(block):]
+		if ear.n > 0 {
+			if ear.n < toneBlock {
+				break
+			}
+			block, ear.n = ear.part[:], 0
+		}
+		now := t.block(block, l)
+		found = found || now != 0 && now == ear.pair
+		ear.pair = now
+	}
+	return found
 }
 
 // block returns the pair of a key that carries most of a block, 0 for none.

@@ -121,7 +121,8 @@ func (tt *Threads) open(tx *db.Tx, who sotto.PersonID, l sotto.LineID) (sotto.Ti
 	return 0, nil
 }
 
-// obey does what a wish asks for and confirms it once. A wish that changes
+// obey does what a wish asks for (GDPR 21(5): an objection by automated means)
+// and confirms it once. A wish that changes
 // nothing is not answered.
 func (tt *Threads) obey(tx *db.Tx, l line.Line, d text.Draft, wish text.Wish) error {
 	changed, err := tt.People.Said(tx, d.Person, d.Number, person.Texts, wish == text.Stop)

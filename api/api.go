@@ -12,6 +12,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"sotto"
 	"sotto/account"
@@ -77,6 +78,7 @@ type API struct {
 	mux         *http.ServeMux
 	rates       *rates
 	incremental *rates // of what copies all calls
+	callbacks   *rates // of promises to call back
 	jobs        *jobs
 	q           db.Queries
 }
@@ -89,7 +91,8 @@ func New(c Config) *API {
 	if c.PerMinute <= 0 {
 		c.PerMinute = 700
 	}
-	a := &API{c: c, mux: http.NewServeMux(), rates: newRates(c.PerMinute), incremental: newRates(perMinuteIncremental), jobs: newJobs(), q: db.Parse(statements)}
+	a := &API{c: c, mux: http.NewServeMux(), rates: newRates(c.PerMinute, time.Minute), incremental: newRates(perMinuteIncremental, time.Minute),
+		callbacks: newRates(callbacksAtOnce, 10*time.Minute), jobs: newJobs(), q: db.Parse(statements)}
 	for _, r := range a.routes() {
 		a.mux.Handle(r.method+" "+prefix+r.path, endpoint{a, r})
 	}

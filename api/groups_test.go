@@ -178,3 +178,16 @@ func TestCallbackRequests(t *testing.T) {
 		t.Errorf("of another line: %s", got.raw)
 	}
 }
+
+func TestCallbacksAreAskedForInMeasure(t *testing.T) {
+	d := sqlite(t)
+	ask := fmt.Sprintf(`{"callback_request":{"phone_number_id":%d,"requester_phone_number":"+33199001234"}}`, d.line().ID)
+	for range callbacksAtOnce {
+		d.ask(d.agent, "POST", "/channels/voice/callback_requests", ask).is(201)
+	}
+	if got := d.ask(d.agent, "POST", "/channels/voice/callback_requests", ask).is(429); got.header.Get("Retry-After") == "" {
+		t.Errorf("%v", got.header)
+	}
+	d.ms.Add(600_000)
+	d.ask(d.agent, "POST", "/channels/voice/callback_requests", ask).is(201)
+}

@@ -220,7 +220,7 @@ func TestGreetingsAreAddedHeardUsedAndRemoved(t *testing.T) {
 		t.Errorf("used: %s", used.raw)
 	}
 	d.ask(d.admin, "PUT", on+"?hours=noon", ``).is(422)
-	if got := d.ask(d.agent, "GET", line).is(200); got.id("phone_number.greeting_ids.0") != made.id("greeting.id") || got.at("phone_number.default_greeting_ids.0") != "available_fr" {
+	if got := d.ask(d.agent, "GET", line).is(200); got.id("phone_number.greeting_ids.0") != made.id("greeting.id") || got.at("phone_number.default_greeting_ids.0") != "available_fr" || got.at("phone_number.categorised_greetings.2") != "available_fr" || strings.Contains(string(got.raw), `"0":`) {
 		t.Errorf("the line: %s", got.raw)
 	}
 	d.ask(d.admin, "DELETE", greeting).is(409)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -12,24 +13,30 @@ import (
 
 // phoneNumber is a line in Zendesk's shape. The members from Brand on are ours.
 type phoneNumber struct {
-	ID             int64            `json:"id"`
-	URL            string           `json:"url"`
-	CountryCode    *string          `json:"country_code"`
-	CreatedAt      *string          `json:"created_at"`
-	External       bool             `json:"external"`
-	Number         string           `json:"number"`
-	Name           string           `json:"name"`
-	Nickname       string           `json:"nickname"`
-	DisplayNumber  string           `json:"display_number"`
-	Location       *string          `json:"location"`
-	TollFree       bool             `json:"toll_free"`
-	Transcription  bool             `json:"transcription"`
-	Recorded       bool             `json:"recorded"`
-	Consent        string           `json:"call_recording_consent"`
-	GroupIDs       []int64          `json:"group_ids"`
-	DefaultGroupID *int64           `json:"default_group_id"`
-	GreetingIDs    []int64          `json:"greeting_ids"`
-	DefaultIDs     []string         `json:"default_greeting_ids"`
+	ID             int64    `json:"id"`
+	URL            string   `json:"url"`
+	CountryCode    *string  `json:"country_code"`
+	CreatedAt      *string  `json:"created_at"`
+	External       bool     `json:"external"`
+	Number         string   `json:"number"`
+	Name           string   `json:"name"`
+	Nickname       string   `json:"nickname"`
+	DisplayNumber  string   `json:"display_number"`
+	Location       *string  `json:"location"`
+	TollFree       bool     `json:"toll_free"`
+	Transcription  bool     `json:"transcription"`
+	Recorded       bool     `json:"recorded"`
+	Consent        string   `json:"call_recording_consent"`
+	GroupIDs       []int64  `json:"group_ids"`
+	DefaultGroupID *int64   `json:"default_group_id"`
+	GreetingIDs    []int64  `json:"greeting_ids"`
+	DefaultIDs     []string `json:"default_greeting_ids"`
+	SMSGroupID     *int64   `json:"sms_group_id"`
+
+	// Categorised says which sound is played, by the number of its category, at
+	// any hours and in the language of the line.
+	Categorised map[string]json.RawMessage `json:"categorised_greetings"`
+
 	Capabilities   lineCapabilities `json:"capabilities"`
 	SMSEnabled     bool             `json:"sms_enabled"`
 	VoiceEnabled   bool             `json:"voice_enabled"`
@@ -125,6 +132,9 @@ func (q *request) phoneNumber(l line.Line) phoneNumber {
 	}
 	if len(l.Groups) > 0 {
 		out.DefaultGroupID = &out.GroupIDs[0]
+		if l.SMS {
+			out.SMSGroupID = out.DefaultGroupID
+		}
 	}
 	for _, s := range l.Hours.Spans {
 		out.Hours = append(out.Hours, openHours{int(s.Day), s.Opens, s.Closes})
@@ -136,17 +146,21 @@ func (q *request) phoneNumber(l line.Line) phoneNumber {
 // desk's own in the language of the line where there is none for any hours.
 func (n *phoneNumber) greetings(l line.Line) {
 	replaced := map[line.Category]bool{}
+	n.Categorised = map[string]json.RawMessage{}
 	for _, use := range l.Greetings {
 		if !slices.Contains(n.GreetingIDs, use.Greeting) {
 			n.GreetingIDs = append(n.GreetingIDs, use.Greeting)
 		}
 		if use.When == line.AnyTime && use.Locale == l.Locale {
 			replaced[use.Category] = true
+			n.Categorised[strconv.Itoa(use.Category.ID())] = json.RawMessage(strconv.FormatInt(use.Greeting, 10))
 		}
 	}
 	for _, c := range line.Categories() {
 		if !replaced[c] {
-			n.DefaultIDs = append(n.DefaultIDs, line.DefaultID(c, l.Locale))
+			id := line.DefaultID(c, l.Locale)
+			n.DefaultIDs = append(n.DefaultIDs, id)
+			n.Categorised[strconv.Itoa(c.ID())] = json.RawMessage(strconv.Quote(id))
 		}
 	}
 }

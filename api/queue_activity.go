@@ -175,6 +175,9 @@ type callbackBody struct {
 	} `json:"callback_request"`
 }
 
+// callbacksAtOnce is how many promises one person may make in ten minutes.
+const callbacksAtOnce = 30
+
 // createCallback promises to call a number back when its turn has come.
 func (a *API) createCallback(w http.ResponseWriter, q *request) error {
 	in, err := readNamed[struct {
@@ -188,6 +191,9 @@ func (a *API) createCallback(w http.ResponseWriter, q *request) error {
 	l, err := a.c.Lines.Get(q.Context(), sotto.LineID(in.LineID))
 	if err != nil {
 		return err
+	}
+	if _, reset, ok := a.callbacks.take(q.actor.Person, a.c.Clock()); !ok {
+		return tooMany(reset)
 	}
 	d := queue.DemandOf(l, 0)
 	var body callbackBody

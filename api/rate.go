@@ -9,25 +9,28 @@ import (
 	"sotto"
 )
 
-// rates counts each person's requests by the minute of the clock.
+// rates counts each person's requests by spans of the clock: a minute, or ten.
 type rates struct {
 	most int
+	span int64 // in seconds
 
 	mu     sync.Mutex
-	minute int64                  // guarded by mu
-	used   map[sotto.PersonID]int // in that minute; guarded by mu
+	number int64                  // of the span; guarded by mu
+	used   map[sotto.PersonID]int // in that span; guarded by mu
 }
 
-func newRates(most int) *rates { return &rates{most: most, used: map[sotto.PersonID]int{}} }
+func newRates(most int, span time.Duration) *rates {
+	return &rates{most: most, span: int64(span / time.Second), used: map[sotto.PersonID]int{}}
+}
 
 // take counts one request and returns how many are left and when all are back.
 func (rs *rates) take(who sotto.PersonID, now time.Time) (left int, reset time.Duration, ok bool) {
-	minute := now.Unix() / 60
-	reset = time.Duration(60-now.Unix()%60) * time.Second
+	number := now.Unix() / rs.span
+	reset = time.Duration(rs.span-now.Unix()%rs.span) * time.Second
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if minute != rs.minute {
-		rs.minute = minute
+	if number != rs.number {
+		rs.number = number
 		clear(rs.used)
 	}
 	if rs.used[who] >= rs.most {

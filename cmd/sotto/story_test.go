@@ -150,6 +150,7 @@ func params() testscript.Params {
 			"hear":        hear,
 			"hears":       hears,
 			"hire":        hire,
+			"leave":       leave,
 			"maycontact":  mayContact,
 			"order":       order,
 			"over":        over,

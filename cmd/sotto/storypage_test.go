@@ -138,7 +138,13 @@ func agentPage(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(p.Until(`["online", "ringing"].includes(document.body.dataset.state)`, "true")) // somebody may be waiting
 }
 
-// reload loads the page of an agent who talks anew, and fails unless a
+// leave shows another page in the place of an agent's who talks: leave NAME.
+func leave(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "leave NAME")
+	ts.Check(pageOf(ts, args[0]).Call("Page.navigate", map[string]any{"url": "about:blank"}, nil))
+}
+
+// reload loads the page of an agent who talks anew, also after leave, and fails unless a
 // telephone hears the agent again, and the agent the telephone, in time:
 // reload NAME TELEPHONE SECONDS.
 func reload(ts *testscript.TestScript, neg bool, args []string) {
@@ -147,7 +153,7 @@ func reload(ts *testscript.TestScript, neg bool, args []string) {
 	p := pageOf(ts, args[0])
 	_, err := p.Do("globalThis.old = true")
 	ts.Check(err)
-	ts.Check(p.Call("Page.reload", nil, nil))
+	ts.Check(p.Call("Page.navigate", map[string]any{"url": "http://" + ts.Getenv("HTTP") + "/phone"}, nil))
 	ts.Check(p.Until("document.body?.dataset.state === 'talking' && !globalThis.old", "true"))
 	hear(ts, false, []string{args[1], args[0]})
 	plays(ts, false, args[:2])

@@ -58,6 +58,7 @@ func TestCallThatNobodyTakesGoesOnOutside(t *testing.T) {
 	d.set(t, func(s *line.Settings) {
 		s.Consent, s.Voicemail, s.Overflow, s.Wait = line.Always, false, "+33199009876", time.Second
 	})
+	d.hire(t, silent)
 	called := d.reaches(t, now())
 	p, over := d.call(t, leg.Caller{Number: camille}, front)
 	p.Hum(otherHz)

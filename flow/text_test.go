@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sotto/agent"
 	"sotto/call"
 	"sotto/leg"
 	"sotto/leg/legtest"
@@ -74,7 +75,6 @@ func TestMissedCallIsTexted(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, d *desk) {
 		d.set(t, func(s *line.Settings) { s.SMS, s.TextBack, s.Voicemail = true, true, false })
-		w := d.hire(t, nil)
 		p, over := d.call(t, leg.Caller{Number: texter}, front)
 		d.in(t, call.Queued)
 		p.HangUp(leg.HungUp)
@@ -83,11 +83,13 @@ func TestMissedCallIsTexted(t *testing.T) {
 		for _, table := range []string{"text_message", "ivr_step", "comment", "ticket_event", "ticket_word", "track", "recording", "consent", "call_leg", "call", "ticket"} {
 			d.exec(t, "DELETE FROM "+table)
 		}
+		w := d.hire(t, nil)
 		p, over = d.call(t, leg.Caller{Number: texter}, front)
 		w.answer(t)
 		d.in(t, call.Connected)
 		p.HangUp(leg.HungUp)
 		done(t, over)
+		check(t, d.agents.SetState(context.Background(), admin, w.id, agent.Offline))
 		p, over = d.call(t, leg.Caller{Withheld: true}, front)
 		d.in(t, call.Queued)
 		p.HangUp(leg.HungUp)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sotto"
+	"sotto/audit"
 	"sotto/db"
 )
 
@@ -148,4 +149,24 @@ func pairs[N ~int64](tx *db.Tx, query string) (map[sotto.PersonID][]N, error) {
 		return err
 	}, query)
 	return all, err
+}
+
+// AutoAway returns after how many offers in a row that rang out an agent is
+// away; 0 is never.
+func (aa *Agents) AutoAway(ctx context.Context) (n int64, err error) {
+	defer sotto.Wrap(&err, "agent.AutoAway")
+	err = aa.db.Read(ctx, func(tx *db.Tx) error {
+		n, err = db.Setting(tx, db.AutoAwayAfter, defaultMissed)
+		return err
+	})
+	return n, err
+}
+
+// SetAutoAway changes it. Administrators only. It counts from the next offer
+// on.
+func (aa *Agents) SetAutoAway(ctx context.Context, actor sotto.Actor, n int64) (err error) {
+	defer sotto.Wrap(&err, "agent.SetAutoAway")
+	return aa.administer(ctx, actor, audit.Entry{Action: audit.Update, Source: audit.Setting}, func(tx *db.Tx) error {
+		return db.SetSetting(tx, db.AutoAwayAfter, n)
+	})
 }

@@ -119,6 +119,8 @@ func (a *API) voices() []route {
 		{"GET", "/audit_logs", admin, a.listAuditLogs},
 		{"GET", "/audit_logs/{id}", admin, a.showAuditLog},
 
+		{"GET", voice + "/settings", staff, a.showVoiceSettings},
+		{"PUT", voice + "/settings", admin, a.updateVoiceSettings},
 		{"GET", voice + "/availabilities", staff, a.listAvailabilities},
 		{"GET", voice + "/availabilities/{agent}", staff, a.showAvailability},
 		{"PUT", voice + "/availabilities/{agent}", staff, a.updateAvailability},

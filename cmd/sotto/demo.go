@@ -22,6 +22,7 @@ const (
 	demoNumber   = "+33199001000"
 	demoNumberEN = "+442079460100"
 	demoAdmin    = "admin@sotto.example"
+	demoPage     = "demo" // the name of the web line
 )
 
 // demoFile holds what the guide prints: invented secrets of an invented desk.
@@ -46,7 +47,7 @@ func withDemoTrunk(cfg desk.Config) desk.Config {
 	return cfg
 }
 
-// makeDemo fills an empty folder with invented people, two lines and an agent.
+// makeDemo fills an empty folder with invented people, three lines and an agent.
 func makeDemo(ctx context.Context, cfg desk.Config, s streams) error {
 	if err := desk.Init(ctx, cfg); err != nil {
 		return err
@@ -92,11 +93,14 @@ func fillDemo(ctx context.Context, d *desk.Desk) (guide string, err error) {
 }
 
 func demoLines(ctx context.Context, d *desk.Desk) error {
-	for _, l := range []struct{ number, name, locale string }{
-		{demoNumber, "Service clients", "fr"}, {demoNumberEN, "Customer service", "en"},
+	for _, l := range []struct {
+		number, name, locale string
+		kind                 line.Kind
+	}{
+		{demoNumber, "Service clients", "fr", line.Phone}, {demoNumberEN, "Customer service", "en", line.Phone}, {demoPage, "Customer service", "en", line.Digital},
 	} {
 		s := line.Defaults()
-		s.Number, s.Name, s.Locale, s.Consent, s.KeepVoicemailDays = l.number, l.name, l.locale, line.OptOut, 30
+		s.Number, s.Name, s.Locale, s.Kind, s.Consent, s.KeepVoicemailDays = l.number, l.name, l.locale, l.kind, line.OptOut, 30
 		if _, err := d.Lines.Create(ctx, sotto.Operator(), s); err != nil {
 			return err
 		}
@@ -143,6 +147,7 @@ func printDemoGuide(w io.Writer, cfg desk.Config, web, phone string) {
 	fmt.Fprintf(w, `
 Where to go next
   page       http://%[1]s/
+  call       http://%[1]s/call/%[10]s in a browser
   health     curl http://%[1]s/healthz
   agent      %[9]s phone --server %[2]s --wait --user %[3]s --password %[4]s --for 60s
   caller     %[9]s phone --server %[2]s --user +33199001299 --for 30s %[5]s
@@ -150,7 +155,7 @@ Where to go next
   forget     %[9]s %[6]sperson find +33199001299, then %[9]s %[6]sperson erase NUMBER
   REST API   curl -u %[7]s/token:%[8]s http://%[1]s/api/v2/tickets
 Start the agent's telephone first, then the caller's, each in a terminal of its own.
-`, web, phone, at(facts["agent"], 0), at(facts["agent"], 1), demoNumber, data, demoAdmin, at(facts["token"], 0), os.Args[0])
+`, web, phone, at(facts["agent"], 0), at(facts["agent"], 1), demoNumber, data, demoAdmin, at(facts["token"], 0), os.Args[0], demoPage)
 }
 
 func at(list []string, i int) string {

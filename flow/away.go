@@ -92,7 +92,8 @@ func (t *talk) readKeys(p *party) error {
 				last = ""
 			}
 			last, at = last[max(0, len(last)-2):]+string(rune(key)), time.Now()
-			t.post(func() { t.heed(p, last) })
+			keys := last // the next key is another order
+			t.post(func() { t.heed(p, keys) })
 		case <-t.done:
 			return nil
 		}

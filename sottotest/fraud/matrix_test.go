@@ -134,7 +134,7 @@ type way struct {
 	when       when
 	who        string // the only principal who has it; "" is all but the desk's rules
 	whole      bool   // takes numbers with their country alone
-	slow       bool   // goes to a few destinations only, but in the long form
+	slow       bool   // goes to a few destinations only
 	also       func(p principal) []string
 	try        func(w *world, number string) outcome
 }
@@ -190,7 +190,7 @@ func TestFraudMatrix(t *testing.T) {
 func (w *world) all(y way, p principal) (cells int) {
 	w.t.Helper()
 	for _, to := range destinations() {
-		if y.slow && os.Getenv("SOTTO_FRAUD") == "" && !slices.Contains([]string{"ordinary, at home", "denied country", "premium"}, to.name) {
+		if y.slow && !slices.Contains([]string{"ordinary, at home", "denied country", "premium"}, to.name) {
 			continue
 		}
 		before := len(w.carrier.numbers())

@@ -417,7 +417,7 @@ const (
 )
 
 var (
-	storyRow  = regexp.MustCompile("(?m)^\\| ([^*|].*?) \\|(.*)\\|$")
+	storyRow  = regexp.MustCompile(`(?m)^\| ([^*|].*?) \|(.*)\|$`)
 	storyName = regexp.MustCompile("`([^`]+)`")
 )
 

@@ -138,10 +138,10 @@ func (q *request) auditFilter() (f audit.Filter, err error) {
 		return f, badRequest("InvalidValue", "filter[created_at] is given twice: from, and up to.")
 	}
 	if len(times) == 2 {
-		if f.From, err = paramTime("filter[created_at]", times[0]); err != nil {
+		if f.From, err = createdTime(times[0]); err != nil {
 			return f, err
 		}
-		f.To, err = paramTime("filter[created_at]", times[1])
+		f.To, err = createdTime(times[1])
 	}
 	return f, err
 }

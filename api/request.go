@@ -51,9 +51,9 @@ func (q *request) paramNumber(name string) (int64, error) {
 	return n, nil
 }
 
-// paramTime reads a time of the query: RFC 3339, or a day. An empty one is
-// the zero time.
-func paramTime(name, v string) (time.Time, error) {
+// createdTime reads a time of filter[created_at]: RFC 3339, or a day. An empty
+// one is the zero time.
+func createdTime(v string) (time.Time, error) {
 	if v == "" {
 		return time.Time{}, nil
 	}
@@ -62,7 +62,7 @@ func paramTime(name, v string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, badRequest("InvalidValue", name+" must be a time that exists, as 2027-03-01T09:00:00Z.")
+	return time.Time{}, badRequest("InvalidValue", "filter[created_at] must be a time that exists, as 2027-03-01T09:00:00Z.")
 }
 
 // ids reads "ids=1,2,3". None at all is refused: a program that lost its list

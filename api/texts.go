@@ -101,10 +101,10 @@ func (q *request) textFilter(p page) (f texts.Filter, err error) {
 	switch len(times) {
 	case 0:
 	case 2:
-		if f.From, err = paramTime("filter[created_at]", times[0]); err != nil {
+		if f.From, err = createdTime(times[0]); err != nil {
 			return f, err
 		}
-		f.Until, err = paramTime("filter[created_at]", times[1])
+		f.Until, err = createdTime(times[1])
 	default:
 		err = badRequest("InvalidValue", "filter[created_at] is given twice: from, and up to.")
 	}

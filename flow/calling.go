@@ -22,7 +22,6 @@ import (
 // outgoing is what a journey knows of a call that the desk makes.
 type outgoing struct {
 	Outgoing
-	stranger bool           // the case is another person's: the number is not written there
 	grant    dial.Grant     // the right to dial, once
 	taken    sotto.PersonID // the agent whom this call keeps from others; 0 when somebody else frees the agent
 	agent    *picked        // who has lifted and does not talk yet; nil for nobody

@@ -43,26 +43,25 @@ func (pp *People) Object(ctx context.Context, actor sotto.Actor, id sotto.Person
 		return err
 	}
 	return pp.change(ctx, actor, id, audit.Update, func(tx *db.Tx, p Person) error {
-		_, err := pp.object(tx, p, purpose)
-		return err
+		return pp.object(tx, p, purpose)
 	})
 }
 
-// object reports whether the objection is new.
-func (pp *People) object(tx *db.Tx, p Person, purpose Purpose) (bool, error) {
+// object writes an objection, once.
+func (pp *People) object(tx *db.Tx, p Person, purpose Purpose) error {
 	has, err := tx.Has(pp.q["OpenObjection"], int64(p.ID), string(purpose))
 	if err != nil || has {
-		return false, err
+		return err
 	}
 	if _, err := tx.Exec(pp.q["InsertObjection"], tx.NewID(), int64(p.ID), string(purpose), db.Millis(tx.Now)); err != nil {
-		return false, err
+		return err
 	}
 	for _, a := range p.Addresses {
 		if _, err := tx.Exec(pp.q["Suppress"], pp.suppressionHash(a.Kind, a.Value), string(purpose), db.Millis(tx.Now)); err != nil {
-			return false, err
+			return err
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // Said records on the person's own word, given from one of its numbers, that
@@ -87,7 +86,7 @@ func (pp *People) Said(tx *db.Tx, id sotto.PersonID, number string, purpose Purp
 		return false, err
 	}
 	if objects {
-		_, err = pp.object(tx, p, purpose)
+		err = pp.object(tx, p, purpose)
 	} else {
 		err = pp.withdraw(tx, p, purpose)
 	}

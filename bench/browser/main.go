@@ -43,7 +43,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err := f.Parse(args); err != nil {
 		return 2
 	}
-	err := error(nil)
+	var err error
 	switch {
 	case c.serve != "":
 		err = serve(c, stdin, stdout)

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -139,7 +140,7 @@ func (p *Page) Until(script, want string) error {
 			return nil
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("browser: %s is still %q (%v), not %q; the page complains: %q", script, got, err, want, p.Complaints())
+			return errors.Join(err, fmt.Errorf("browser: %s is still %q, not %q; the page complains: %q", script, got, want, p.Complaints()))
 		}
 	}
 }

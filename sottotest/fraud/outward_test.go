@@ -229,7 +229,7 @@ func menu(w *world, number string) outcome {
 	says, err := w.d.Lines.AddGreeting(ctx, admin, line.Draft{Category: line.MenuGreeting, Locale: "en"}, tone())
 	check(w.t, err)
 	v, err := w.d.Menus.Create(ctx, admin, fmt.Sprintf("Accueil %d", time.Now().UnixNano()), route.Plan{Menus: []route.Menu{{
-		Name: "Accueil", Default: true, KeySeconds: 5, Greetings: []route.Spoken{{Locale: "en", GreetingID: int64(says.ID)}},
+		Name: "Accueil", Default: true, KeySeconds: 5, Greetings: []route.Spoken{{Locale: "en", GreetingID: says.ID}},
 		Routes: []route.Route{
 			{Keypress: "1", Way: route.Way{Action: route.ToNumber, Options: route.Options{Number: number}}},
 			{Keypress: route.NoKey, Way: route.Way{Action: route.ToVoicemail}},

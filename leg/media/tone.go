@@ -71,12 +71,13 @@ func (t *Tones) In(payload []byte, law Law, ear *ToneEar) (found bool) {
 
 // block returns the pair of a key that carries most of a block, 0 for none.
 func (t *Tones) block(payload []byte, l *[256]int16) int {
-	total := 0.0
+	sum := int64(0)
 	for _, c := range payload {
-		v := float64(l[c])
-		total += v * v
+		v := int64(l[c])
+		sum += v * v
 	}
-	if total *= 2.0 / toneBlock; total < toneFaint {
+	total := float64(sum) * 2 / toneBlock
+	if total < toneFaint {
 		return 0
 	}
 	low, a := t.strongest(payload, l, 0)
@@ -96,11 +97,11 @@ func (t *Tones) strongest(payload []byte, l *[256]int16, from int) (at int, powe
 	k0, k1, k2, k3 := t.factors[from], t.factors[from+1], t.factors[from+2], t.factors[from+3]
 	var a0, b0, a1, b1, a2, b2, a3, b3 float64
 	for _, c := range payload {
-		v := float64(l[c])
-		a0, b0 = v+k0*a0-b0, a0
-		a1, b1 = v+k1*a1-b1, a1
-		a2, b2 = v+k2*a2-b2, a2
-		a3, b3 = v+k3*a3-b3, a3
+		v := float64(l[c]) // v-b waits for nothing, so that a step takes a product and a sum
+		a0, b0 = k0*a0+(v-b0), a0
+		a1, b1 = k1*a1+(v-b1), a1
+		a2, b2 = k2*a2+(v-b2), a2
+		a3, b3 = k3*a3+(v-b3), a3
 	}
 	for i, p := range [4]float64{
 		a0*a0 + b0*b0 - k0*a0*b0, a1*a1 + b1*b1 - k1*a1*b1, a2*a2 + b2*b2 - k2*a2*b2, a3*a3 + b3*b3 - k3*a3*b3,

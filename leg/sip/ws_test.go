@@ -203,9 +203,8 @@ func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 			c.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: web"))
 		}
 	}
-	if n := len(e.liveStreams()); n > 300 {
-		t.Errorf("%d connections are open, want 300 at most", n)
-	}
+	// One is over the limit for as long as it takes to put the oldest out.
+	until(t, "300 connections at most are open", func() bool { return len(e.liveStreams()) <= 300 })
 	for i, at := range ways {
 		t.Run(fmt.Sprint("way ", i), func(t *testing.T) {
 			var p *peer

@@ -133,8 +133,12 @@ func byKey(w *world, number string) outcome {
 	}
 	d.bye()
 	w.alone()
-	r, err := w.d.Calls.Get(ctx, waits.ID)
-	check(w.t, err)
+	var r call.Record
+	w.until("the end of the call is written", func() bool {
+		r, err = w.d.Calls.Get(ctx, waits.ID)
+		check(w.t, err)
+		return !r.EndedAt.IsZero()
+	})
 	kept := r.Callback != ""
 	w.phone.say(answer{status: 200})
 	defer w.phone.say(answer{status: 486})

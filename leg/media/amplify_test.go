@@ -28,7 +28,7 @@ func TestNoKindOfPacketIsAmplified(t *testing.T) {
 		{"streams that change", 260, func(n int) []byte {
 			return rtp{seq: uint16(n), ts: uint32(n * 160), ssrc: uint32(n), payload: frame(1)}.bytes()
 		}},
-		{"keys", 260, event},
+		{"keys", 1010, event}, // each is as 40 samples of the 5 s that may come at once
 		{"sender reports", 10, func(n int) []byte {
 			return append([]byte{0x80, 200, 0, 6}, make([]byte, 24)...)
 		}},

@@ -17,7 +17,13 @@ RACE := $(if $(shell command -v "$$(go env CC)"),-race)
 # The databases of tests are thrown away and do not wait for a disk where there
 # is memory enough for their files.
 MEMORY := $(shell [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'END {print $$4}')" -ge 4000000 ] && echo TMPDIR=/dev/shm)
-TEST  = $(MEMORY) go run ./sottotest/withpostgres go run ./sottotest/tell $(RACE) -p 2 -timeout 20m
+TEST  = $(MEMORY) go run ./sottotest/withpostgres go run ./sottotest/tell -p 2 -timeout 20m
+
+# These try the desk as a whole, most of it in processes of its own. The race
+# detector makes them several times slower and sees in them what it sees in the
+# tests of the packages; `make race` has them under it too.
+WHOLE = ./cmd/sotto ./sottotest/canary ./sottotest/fraud
+PARTS = $$(go list ./... | grep -v -x $(WHOLE:./%=-e sotto/%))
 
 SOURCES = $(shell find . -path ./bin -prune -o -path ./data -prune -o -path ./.git -prune -o \
 	-type f \( -name '*.go' -o -name '*.sql' -o -name '*.txtar' -o -name '*.json' -o -name '*.yaml' -o -name '*.html' -o -name 'go.*' \) -print)
@@ -34,8 +40,16 @@ build: ## build bin/sotto
 
 test: ## all tests on both databases, with the race detector; PKG=./leg/... for some
 	@test -n "$(RACE)" || echo "no C compiler: without the race detector (Debian: apt-get install gcc libc6-dev)"
-	$(TEST) $(PKG)
-	@test "$(PKG)" != "./..." || { mkdir -p bin && touch bin/tested; }
+ifeq ($(PKG),./...)
+	$(TEST) $(RACE) $(PARTS)
+	$(TEST) $(WHOLE)
+	@mkdir -p bin && touch bin/tested
+else
+	$(TEST) $(RACE) $(PKG)
+endif
+
+race: ## all tests with the race detector, also those of the desk as a whole
+	$(TEST) $(RACE) ./...
 
 # bin/tested is as old as the last run of all tests that passed.
 bin/tested: $(SOURCES)
@@ -112,4 +126,4 @@ sounds: ## speak the lines' default sounds anew (needs espeak-ng and sox)
 clean: ## remove what was built; the data folder stays
 	rm -rf bin
 
-.PHONY: help run build test check format vet lint vulnerable rules fuzz bench routing canary torture fraud documents catalogue cites depaware sounds clean
+.PHONY: help run build test race check format vet lint vulnerable rules fuzz bench routing canary torture fraud documents catalogue cites depaware sounds clean

@@ -2,4 +2,4 @@
 
 package canary
 
-const fewPeople = 300
+const fewPeople = 120
